@@ -1,0 +1,3 @@
+module weensydb
+
+go 1.26

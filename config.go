@@ -52,7 +52,7 @@ type Config struct {
 	Cache bool
 
 	// Memory bounds the items and the connections' buffers together, in bytes.
-	// 0 means half of what the process may use.
+	// 0 means 64 MiB, as in memcached.
 	Memory int64
 
 	// MaxItemSize bounds key and value together, in bytes. 0 means 1 MiB.
@@ -101,6 +101,7 @@ func DefaultConfig() Config {
 		Memcache:       []string{"127.0.0.1:11211"},
 		Dir:            "weensydb-data",
 		Durability:     DurabilityNone,
+		Memory:         64 << 20,
 		MaxItemSize:    1 << 20,
 		MaxConns:       10_000,
 		RequestTimeout: 30 * time.Second,
@@ -113,6 +114,7 @@ func DefaultConfig() Config {
 func (c Config) withDefaults() Config {
 	d := DefaultConfig()
 	setDefault(&c.Durability, d.Durability)
+	setDefault(&c.Memory, d.Memory)
 	setDefault(&c.MaxItemSize, d.MaxItemSize)
 	setDefault(&c.MaxConns, d.MaxConns)
 	setDefault(&c.RequestTimeout, d.RequestTimeout)
@@ -168,12 +170,15 @@ func (c Config) Validate() error {
 	if c.MaxConns < 0 {
 		mistake("max conns %d is negative", c.MaxConns)
 	}
-	for name, d := range map[string]time.Duration{
-		"idle timeout": c.IdleTimeout, "request timeout": c.RequestTimeout,
-		"write timeout": c.WriteTimeout, "drain timeout": c.DrainTimeout,
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"idle timeout", c.IdleTimeout}, {"request timeout", c.RequestTimeout},
+		{"write timeout", c.WriteTimeout}, {"drain timeout", c.DrainTimeout},
 	} {
-		if d < 0 {
-			mistake("%s %v is negative", name, d)
+		if d.value < 0 {
+			mistake("%s %v is negative", d.name, d.value)
 		}
 	}
 	return errors.Join(errs...)

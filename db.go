@@ -1,0 +1,158 @@
+package weensydb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"sync"
+
+	"weensydb/server"
+	"weensydb/store"
+	"weensydb/wire"
+)
+
+// Version of the database and its protocols.
+const Version = "0.1.0"
+
+// DB is an open database with its listeners.
+type DB struct {
+	config    Config
+	server    *server.Server
+	listeners []*listener
+	sweeper   *sweeper
+	serving   sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// listener is an address that is listened on.
+type listener struct {
+	net.Listener
+	dialect wire.Dialect
+}
+
+// Open opens the database and its listeners. All mistakes of c are reported at
+// once. A *ListenError says which address cannot be listened on.
+func Open(c Config) (*DB, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	c.lowerMaxConns()
+	items, buffers := split(c.Memory)
+	engine := &engine{
+		now:     c.Now,
+		items:   store.NewBudget(items),
+		buffers: store.NewBudget(buffers),
+	}
+	engine.table = store.New(store.Options{
+		// A base below 2^48 leaves room for counting and keeps tokens short.
+		Log:         store.NewCounter(rand.Uint64N(1 << 48)),
+		Budget:      engine.items,
+		MaxItemSize: int(c.MaxItemSize),
+		Evict:       c.Cache,
+	})
+	db := &DB{config: c, sweeper: newSweeper(engine)}
+	db.server = server.New(server.Config{
+		Executor:       engine,
+		Buffers:        server.NewBuffers(engine.buffers),
+		Logger:         c.Logger,
+		Version:        Version,
+		Cache:          c.Cache,
+		Threads:        runtime.GOMAXPROCS(0),
+		MaxItemSize:    int(c.MaxItemSize),
+		MaxConns:       c.MaxConns,
+		IdleTimeout:    c.IdleTimeout,
+		RequestTimeout: c.RequestTimeout,
+		WriteTimeout:   c.WriteTimeout,
+		Allow:          c.Allow,
+	})
+	if err := db.listen(); err != nil {
+		return nil, err
+	}
+	db.start()
+	return db, nil
+}
+
+// start serves the listeners, all of which are open.
+func (db *DB) start() {
+	go db.sweeper.run()
+	for _, l := range db.listeners {
+		db.serving.Add(1)
+		go func() {
+			defer db.serving.Done()
+			if err := db.server.Serve(l.Listener, l.dialect); !errors.Is(err, server.ErrClosed) {
+				db.config.Logger.Error("listener failed", "address", l.Addr().String(), "error", err)
+			}
+		}()
+	}
+}
+
+// Close stops accepting, answers what connections have sent, closes them, and
+// returns. It waits for clients at most Config.DrainTimeout and then cuts them;
+// its error is then context.DeadlineExceeded. More calls return the same.
+func (db *DB) Close() error {
+	db.closeOnce.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), db.config.DrainTimeout)
+		defer cancel()
+		db.closeErr = db.server.Shutdown(ctx)
+		db.serving.Wait()
+		db.sweeper.stop()
+	})
+	return db.closeErr
+}
+
+// WeensyAddr returns the first address of the WeensyDB dialect as it was bound,
+// in the form of Config.Weensy, or "" if there is none.
+func (db *DB) WeensyAddr() string { return db.firstAddr(wire.Weensy) }
+
+// MemcacheAddr returns the first address of memcached's protocols as it was
+// bound, in the form of Config.Memcache, or "" if there is none.
+func (db *DB) MemcacheAddr() string { return db.firstAddr(wire.Memcache) }
+
+func (db *DB) firstAddr(d wire.Dialect) string {
+	for _, l := range db.listeners {
+		if l.dialect == d {
+			return formatAddr(l.Addr())
+		}
+	}
+	return ""
+}
+
+// MaxConns returns the bound on connections that is in force: Config.MaxConns,
+// or less if the process may not open so many descriptors.
+func (db *DB) MaxConns() int { return db.config.MaxConns }
+
+// reservedDescriptors are kept for listeners, files and what the runtime needs.
+const reservedDescriptors = 64
+
+// lowerMaxConns makes sure that accepting a connection never fails for lack of
+// descriptors.
+func (c *Config) lowerMaxConns() {
+	limit := descriptorLimit()
+	if limit <= 0 || c.MaxConns <= limit-reservedDescriptors {
+		return
+	}
+	lowered := max(1, limit-reservedDescriptors)
+	c.Logger.Warn("max conns lowered to what the descriptor limit allows",
+		slog.Int("max_conns", lowered), slog.Int("descriptors", limit))
+	c.MaxConns = lowered
+}
+
+// A ListenError says which address could not be listened on. It unwraps to the
+// system's error, such as syscall.EADDRINUSE.
+type ListenError struct {
+	Listener string // weensy or memcache
+	Address  string // as in Config
+	Err      error
+}
+
+func (e *ListenError) Error() string {
+	return fmt.Sprintf("%s: cannot listen on %s: %v", e.Listener, e.Address, e.Err)
+}
+
+func (e *ListenError) Unwrap() error { return e.Err }

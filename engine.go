@@ -1,0 +1,105 @@
+package weensydb
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"weensydb/server"
+	"weensydb/store"
+)
+
+// engine is what sessions hand their requests to: the Table, the clock and the
+// budgets.
+type engine struct {
+	table   *store.Table
+	now     func() time.Time
+	items   *store.Budget
+	buffers *store.Budget
+}
+
+// Now reads the wall clock. The Table sees to it that time does not go back.
+func (e *engine) Now() int64 { return e.now().UnixMilli() }
+
+// Execute runs req at once: nothing waits for a condition yet.
+func (e *engine) Execute(req *store.Request, res *store.Result, _ *server.Ticket) bool {
+	e.table.Execute(req, e.Now(), res)
+	return true
+}
+
+// Abandon has nothing to end.
+func (e *engine) Abandon(*server.Ticket) {}
+
+// Stable says that no reply has to wait: there is no log.
+func (e *engine) Stable() uint64 { return math.MaxUint64 }
+
+// WhenStable never has to wait.
+func (e *engine) WhenStable(_ uint64, wake func()) { wake() }
+
+func (e *engine) Scan(stripe int, visit func(key string, it *store.Item, value []byte, size int)) {
+	e.table.Scan(stripe, e.Now(), visit)
+}
+
+// Stats tells of the Table; its limit is the whole memory.
+func (e *engine) Stats() store.Stats {
+	s := e.table.Stats()
+	s.Limit = e.items.Limit() + e.buffers.Limit()
+	return s
+}
+
+func (e *engine) ResetStats() { e.table.ResetStats() }
+
+// SetMemory changes the bound on items and buffers together.
+func (e *engine) SetMemory(n int64) {
+	items, buffers := split(n)
+	e.items.SetLimit(items)
+	e.buffers.SetLimit(buffers)
+}
+
+// maxBuffers bounds the part of the memory that is for connections' buffers.
+const maxBuffers = 512 << 20
+
+// split divides the memory. The buffers have a part of their own, so that a full
+// database can still be read, and greedy clients cannot push items out.
+func split(memory int64) (items, buffers int64) {
+	buffers = min(memory/8, maxBuffers)
+	return memory - buffers, buffers
+}
+
+// sweeper reclaims the memory of items that have expired.
+type sweeper struct {
+	engine *engine
+	once   sync.Once
+	quit   chan struct{}
+	done   chan struct{}
+}
+
+// sweepPause is how often the sweeper looks at a part of the database. A round
+// takes Stripes/sweepStripes of them: about 10 s.
+const (
+	sweepPause   = 100 * time.Millisecond
+	sweepStripes = store.Stripes / 100
+)
+
+func newSweeper(e *engine) *sweeper {
+	return &sweeper{engine: e, quit: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (s *sweeper) run() {
+	defer close(s.done)
+	tick := time.NewTicker(sweepPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.engine.table.Sweep(s.engine.Now(), sweepStripes)
+		case <-s.quit:
+			return
+		}
+	}
+}
+
+func (s *sweeper) stop() {
+	s.once.Do(func() { close(s.quit) })
+	<-s.done
+}

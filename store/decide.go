@@ -1,0 +1,240 @@
+package store
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// decide computes the result of a request on one key, and its effect if it has
+// one. cur is the present item, or nil if there is none that is alive.
+func (t *Table) decide(cur *item, req *Request, res *Result) {
+	res.reset(res.Now)
+	if cur != nil {
+		res.Item, res.Value, res.Before = cur.Item, cur.value, cur.Expiry
+	}
+	switch req.Op {
+	case Get:
+		decideGet(cur, req, res)
+	case Peek:
+		if cur == nil {
+			res.Status = NotFound
+		}
+	case Set, Add, Replace:
+		decideStore(cur, req, res)
+	case Append, Prepend:
+		t.decideExtend(cur, req, res)
+	case CompareSet:
+		decideCompareSet(cur, req, res)
+	case Delete:
+		decideDelete(cur, req, res)
+	case Incr, Decr:
+		decideCount(cur, req, res)
+	case Touch:
+		if cur == nil {
+			res.Status = NotFound
+			return
+		}
+		res.Item.Expiry = req.Expiry
+		res.keep(req.Key, cur)
+	}
+}
+
+// keep makes the effect that changes fields of cur and not its value.
+func (r *Result) keep(key []byte, cur *item) {
+	r.n = 1
+	r.effects[0] = Effect{Kind: Put, Key: key, Item: r.Item, Value: cur.value}
+}
+
+// put makes the effect that gives key a new value. r.Item holds the other
+// fields. Whatever marked the old value is gone with it.
+func (r *Result) put(req *Request, cur *item, value, tail []byte) {
+	r.n = 1
+	e := &r.effects[0]
+	*e = Effect{Kind: Put, Key: req.Key, Value: value, Tail: tail, NewValue: true, insert: cur == nil}
+	if req.HasNewCAS {
+		e.OwnCAS = true
+		r.Item.CAS = req.NewCAS
+	}
+	e.Item = r.Item
+}
+
+// decideGet reads. A client that is told to renew an item has won it; until the
+// item is stored again, no other is told so.
+func decideGet(cur *item, req *Request, res *Result) {
+	if cur == nil {
+		if !req.Vivify {
+			res.Status = NotFound
+			return
+		}
+		res.Item = Item{Expiry: req.VivifyExpiry, Won: true}
+		res.Created, res.WonNow = true, true
+		res.put(req, nil, nil, nil)
+		return
+	}
+	deadline := cur.Expiry
+	if req.Touch {
+		res.Item.Expiry = req.Expiry
+		if req.TouchFirst {
+			deadline = req.Expiry
+		}
+	}
+	soon := req.Recache && deadline != Never && deadline < req.RecacheAt
+	if !cur.Won && (cur.Stale || soon) {
+		res.WonNow = true
+		res.Item.Won = true
+	}
+	if req.Touch || res.WonNow {
+		res.keep(req.Key, cur)
+	}
+}
+
+func decideStore(cur *item, req *Request, res *Result) {
+	stale := false
+	switch {
+	case req.Op == Add:
+		if cur != nil {
+			res.Status = NotStored
+			return
+		}
+	case req.HasCompare && cur == nil:
+		res.Status = NotFound
+		return
+	case req.HasCompare && req.Compare != cur.CAS || req.HasCompare && req.Compare == 0:
+		// memcached takes token 0 for none at all, which matches nothing.
+		stale = req.Stale && req.Compare < cur.CAS && req.Compare != 0
+		if !stale {
+			res.Status = Exists
+			return
+		}
+	case req.Op == Replace && cur == nil:
+		res.Status = NotStored
+		return
+	}
+	item := Item{Flags: req.Flags, Expiry: req.Expiry}
+	if cur != nil {
+		item.ID = cur.ID
+	}
+	if stale {
+		item.Expiry, item.Stale, item.Won = cur.Expiry, true, cur.Won
+	}
+	res.Item = item
+	res.put(req, cur, req.Value, nil)
+}
+
+func (t *Table) decideExtend(cur *item, req *Request, res *Result) {
+	if cur == nil {
+		if !req.Vivify {
+			res.Status = NotStored
+			return
+		}
+		res.Item = Item{Flags: req.Flags, Expiry: req.VivifyExpiry}
+		res.put(req, nil, req.Value, nil)
+		return
+	}
+	if req.HasCompare && req.Compare != 0 && req.Compare != cur.CAS {
+		res.Status = Exists
+		return
+	}
+	if len(req.Key)+len(cur.value)+len(req.Value) > t.maxItemSize {
+		res.Status = NotStored
+		return
+	}
+	res.Item = Item{Flags: cur.Flags, Expiry: cur.Expiry, ID: cur.ID}
+	if req.Op == Append {
+		res.put(req, cur, cur.value, req.Value)
+	} else {
+		res.put(req, cur, req.Value, cur.value)
+	}
+}
+
+func decideCompareSet(cur *item, req *Request, res *Result) {
+	switch {
+	case cur == nil:
+		res.Status = NotFound
+	case !bytes.Equal(cur.value, req.Old):
+		res.Status = Exists
+	default:
+		res.Item = Item{Flags: req.Flags, Expiry: req.Expiry, ID: cur.ID}
+		res.put(req, cur, req.Value, nil)
+	}
+}
+
+func decideDelete(cur *item, req *Request, res *Result) {
+	switch {
+	case cur == nil:
+		res.Status = NotFound
+		return
+	case req.HasCompare && req.Compare != cur.CAS:
+		res.Status = Exists
+		return
+	case !req.Stale && !req.DropValue:
+		res.n = 1
+		res.effects[0] = Effect{Kind: Remove, Key: req.Key, Item: cur.Item}
+		return
+	}
+	value := cur.value
+	if req.DropValue {
+		value = nil
+		res.Item = Item{ID: cur.ID}
+		if req.Touch {
+			res.Item.Expiry = req.Expiry
+		}
+	}
+	if req.Stale {
+		res.Item.Stale, res.Item.Won = true, false
+		if req.Touch {
+			res.Item.Expiry = req.Expiry
+		}
+	}
+	// Marking stale gives a new token, so that a write begun before fails.
+	res.put(req, cur, value, nil)
+}
+
+func decideCount(cur *item, req *Request, res *Result) {
+	if cur == nil {
+		if !req.Vivify {
+			res.Status = NotFound
+			return
+		}
+		res.Item = Item{Expiry: req.VivifyExpiry}
+		res.Created, res.Number = true, req.Initial
+		res.put(req, nil, strconv.AppendUint(res.digits[:0], req.Initial, 10), nil)
+		return
+	}
+	if len(cur.value) > 0 && req.HasCompare && req.Compare != 0 && req.Compare != cur.CAS {
+		res.Status = Exists
+		return
+	}
+	n, ok := parseCounter(cur.value)
+	switch {
+	case !ok:
+		res.Status = NonNumeric
+		return
+	case req.Op == Incr:
+		n += req.Delta
+	default:
+		n -= min(n, req.Delta)
+	}
+	if req.Touch {
+		res.Item.Expiry = req.Expiry
+	}
+	res.Number = n
+	digits := strconv.AppendUint(res.digits[:0], n, 10)
+	// A number that has become shorter keeps its length in the store, filled up
+	// with blanks, as memcached's clients know it.
+	res.put(req, cur, digits, blanks(len(cur.value)-len(digits)))
+}
+
+const blankLine = "                                "
+
+func blanks(n int) []byte {
+	if n <= 0 {
+		return nil
+	}
+	if n <= len(blankLine) {
+		return blankBytes[:n]
+	}
+	return bytes.Repeat([]byte{' '}, n)
+}
+
+var blankBytes = []byte(blankLine)

@@ -1,0 +1,40 @@
+package store
+
+// flush kills all items, now or later. A later flush is state of the Table,
+// kept by the log, that becomes a flush when its time has come; a newer one
+// replaces it.
+func (t *Table) flush(req *Request, res *Result) {
+	t.appendMu.Lock()
+	defer t.appendMu.Unlock()
+	if req.Expiry > res.Now {
+		res.effects[0] = Effect{Kind: FlushAt, Item: Item{Expiry: req.Expiry}}
+		res.Position = t.log.Append(res.effects[:1])
+		t.flushDue.Store(req.Expiry)
+		return
+	}
+	res.Position = t.raiseFloorLocked(&res.effects)
+}
+
+// flushWhenDue performs the delayed flush if its time has come.
+func (t *Table) flushWhenDue(now int64) {
+	if due := t.flushDue.Load(); due == 0 || now < due {
+		return
+	}
+	t.appendMu.Lock()
+	defer t.appendMu.Unlock()
+	// Another may have performed it, or replaced it, since.
+	if due := t.flushDue.Load(); due != 0 && now >= due {
+		t.raiseFloorLocked(new([2]Effect))
+	}
+}
+
+// raiseFloorLocked appends a flush and raises the floor to it. The caller holds
+// appendMu, so that every effect is appended either before the flush, and is
+// then dead, or was decided knowing of it.
+func (t *Table) raiseFloorLocked(effects *[2]Effect) uint64 {
+	effects[0] = Effect{Kind: FlushIt}
+	position := t.log.Append(effects[:1])
+	t.flushDue.Store(0)
+	t.floor.Store(position)
+	return position
+}

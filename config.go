@@ -164,8 +164,8 @@ func (c Config) Validate() error {
 	if c.MaxItemSize != 0 && (c.MaxItemSize < MinMaxItemSize || c.MaxItemSize > MaxMaxItemSize) {
 		mistake("max item size %d is outside %d to %d bytes", c.MaxItemSize, int64(MinMaxItemSize), int64(MaxMaxItemSize))
 	}
-	if c.Memory != 0 && c.MaxItemSize > c.Memory/2 {
-		mistake("max item size %d is more than half of memory %d", c.MaxItemSize, c.Memory)
+	if d := c.withDefaults(); c.Memory >= 0 && d.MaxItemSize > d.Memory/8 {
+		mistake("max item size %d is more than an eighth of memory %d", d.MaxItemSize, d.Memory)
 	}
 	if c.MaxConns < 0 {
 		mistake("max conns %d is negative", c.MaxConns)

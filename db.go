@@ -43,11 +43,13 @@ func Open(c Config) (*DB, error) {
 	}
 	c = c.withDefaults()
 	c.lowerMaxConns()
-	items, buffers := split(c.Memory)
+	items, buffers := split(c.Memory, c.MaxItemSize)
 	engine := &engine{
 		now:     c.Now,
 		items:   store.NewBudget(items),
 		buffers: store.NewBudget(buffers),
+
+		maxItemSize: c.MaxItemSize,
 	}
 	engine.table = store.New(store.Options{
 		// A base below 2^48 leaves room for counting and keeps tokens short.

@@ -16,6 +16,8 @@ type engine struct {
 	now     func() time.Time
 	items   *store.Budget
 	buffers *store.Budget
+
+	maxItemSize int64
 }
 
 // Now reads the wall clock. The Table sees to it that time does not go back.
@@ -51,18 +53,21 @@ func (e *engine) ResetStats() { e.table.ResetStats() }
 
 // SetMemory changes the bound on items and buffers together.
 func (e *engine) SetMemory(n int64) {
-	items, buffers := split(n)
+	items, buffers := split(n, e.maxItemSize)
 	e.items.SetLimit(items)
 	e.buffers.SetLimit(buffers)
 }
 
-// maxBuffers bounds the part of the memory that is for connections' buffers.
+// maxBuffers bounds the part of the memory that is for connections' buffers,
+// unless a single large item needs more.
 const maxBuffers = 512 << 20
 
 // split divides the memory. The buffers have a part of their own, so that a full
-// database can still be read, and greedy clients cannot push items out.
-func split(memory int64) (items, buffers int64) {
-	buffers = min(memory/8, maxBuffers)
+// database can still be read, and greedy clients cannot push items out. It has
+// room for one item of the largest kind on its way in and out: while a buffer
+// grows there are two, and sizes are powers of two.
+func split(memory, maxItemSize int64) (items, buffers int64) {
+	buffers = max(min(memory/8, maxBuffers), min(4*maxItemSize, memory/2))
 	return memory - buffers, buffers
 }
 

@@ -38,8 +38,9 @@ const (
 	// the connection is cut.
 	lingerBytes = 1 << 20
 
-	// drainQuiet is how long a client must have sent nothing for a shutdown to
-	// take it that all it sent has arrived.
+	// drainQuiet is how long a shutdown waits for what clients have sent to
+	// arrive. It is one moment for all: a client that goes on asking must not
+	// keep the server from stopping.
 	drainQuiet = 50 * time.Millisecond
 )
 
@@ -182,7 +183,7 @@ func (c *conn) readDeadline() (deadline time.Time, draining bool) {
 	served := c.session.Served()
 	switch {
 	case c.server.stopped():
-		return time.Now().Add(drainQuiet), true
+		return c.server.drainEnd, true
 	case c.session.Waiting():
 		return time.Time{}, false
 	case c.session.Begun():

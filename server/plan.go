@@ -73,7 +73,7 @@ func (s *Session) planMeta(now int64) {
 	op.Recache, op.RecacheAt, op.TouchFirst = m.Recache, expiry(m.RecacheTTL, now), m.TouchBeforeRecache
 	switch r.Op {
 	case wire.MetaGet:
-		op.Op = store.Get
+		op.Op, op.MayWin = store.Get, true // only its reply can tell the winner
 	case wire.MetaSet:
 		op.Op = metaModes[m.Mode]
 		if m.Mode == 'E' {

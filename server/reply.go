@@ -27,7 +27,7 @@ func (s *Session) encode() {
 		s.errorLine(r.Err) // op was the removal of an old value
 	case s.dialect == wire.Weensy:
 		s.encodeWeensy()
-	case r.Op >= wire.MetaGet && r.Op <= wire.MetaArith:
+	case r.Op >= wire.MetaGet && r.Op <= wire.MetaDebug:
 		s.encodeMeta()
 	case r.Op == wire.Get:
 		if s.res.Status == store.OK {

@@ -44,8 +44,9 @@ type Server struct {
 	sessions sync.WaitGroup
 	lingers  chan struct{} // a token for each refused connection that is being closed gently
 
-	mu        sync.Mutex // guards the rest
+	mu        sync.Mutex // guards the rest; drainEnd is read without, once done is closed
 	closing   bool
+	drainEnd  time.Time // what has arrived by then is answered; set when closing is
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
 	nextConn  uint64
@@ -209,6 +210,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closing {
 		s.closing = true
+		s.drainEnd = time.Now().Add(drainQuiet)
 		close(s.done)
 	}
 	for l := range s.listeners {

@@ -51,6 +51,10 @@ func (r *Result) put(req *Request, cur *item, value, tail []byte) {
 	r.n = 1
 	e := &r.effects[0]
 	*e = Effect{Kind: Put, Key: req.Key, Value: value, Tail: tail, NewValue: true, insert: cur == nil}
+	if req.Op != Incr && req.Op != Decr || cur == nil {
+		// A counter that counts is the same item; anything else is a new one.
+		r.Item.LastAccess, r.Item.Fetched = r.Now, false
+	}
 	if req.HasNewCAS {
 		e.OwnCAS = true
 		r.Item.CAS = req.NewCAS
@@ -79,7 +83,7 @@ func decideGet(cur *item, req *Request, res *Result) {
 		}
 	}
 	soon := req.Recache && deadline != Never && deadline < req.RecacheAt
-	if !cur.Won && (cur.Stale || soon) {
+	if !cur.Won && (req.MayWin && cur.Stale || soon) {
 		res.WonNow = true
 		res.Item.Won = true
 	}
@@ -175,7 +179,7 @@ func decideDelete(cur *item, req *Request, res *Result) {
 	value := cur.value
 	if req.DropValue {
 		value = nil
-		res.Item = Item{ID: cur.ID}
+		res.Item = Item{ID: cur.ID, Flags: req.Flags}
 		if req.Touch {
 			res.Item.Expiry = req.Expiry
 		}

@@ -29,6 +29,7 @@ func (t *Table) exchange(req *Request, res *Result) {
 			// Values are never changed in place, so the second may be applied
 			// although it was the first's.
 			t.swap(s1, it1, s2, it2, position)
+			res.finish(it1)
 		}
 		res.Position = max(s1.newest, s2.newest, floor)
 		return

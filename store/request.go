@@ -57,6 +57,9 @@ type Request struct {
 	VivifyExpiry int64
 	Initial      uint64
 
+	// MayWin lets a Get win the right to renew an item that is marked stale.
+	MayWin bool
+
 	// Recache lets a Get win the right to renew an item that expires before
 	// RecacheAt; by the new Expiry if TouchFirst.
 	Recache    bool
@@ -71,13 +74,14 @@ type Request struct {
 // Status says how an operation ended.
 type Status uint8
 
+// Statuses; what a command's reply calls them is for package server to say.
 const (
-	OK         Status = iota
-	NotFound          // the item is absent
-	NotStored         // a condition on presence failed, or the result would be too large
-	Exists            // the CAS token or the value differs
-	NonNumeric        // the value is no decimal number
-	NoMemory          // nothing changed but, in a cache, the removal of what a set should have replaced
+	OK         Status = iota // done
+	NotFound                 // the item is absent
+	NotStored                // a condition on presence failed, or the result would be too large
+	Exists                   // the CAS token or the value differs
+	NonNumeric               // the value is no decimal number
+	NoMemory                 // nothing changed but, in a cache, the removal of what a set should have replaced
 )
 
 // Item is a copy of an item's fields.

@@ -166,7 +166,7 @@ func (r *Result) finish(cur *item) {
 func (s *stripe) touch(cur *item, req *Request, res *Result) {
 	if cur != nil {
 		res.Size = int(cost(len(cur.key), len(cur.value)))
-		if req.Op == Get && !req.NoBump {
+		if req.Op == Get && !req.NoBump || req.Op == Touch {
 			cur.Fetched = !res.Created
 			cur.LastAccess = res.Now
 		}
@@ -214,12 +214,9 @@ func (t *Table) apply(s *stripe, cur *item, e *Effect, position uint64) {
 	}
 	if cur == nil {
 		cur = &item{key: string(e.Key)}
-		cur.LastAccess = t.clock.Load()
 		s.items[cur.key] = cur
 	}
-	access, fetched := cur.LastAccess, cur.Fetched
 	cur.Item = e.Item
-	cur.LastAccess, cur.Fetched = access, fetched
 	cur.position = position
 	if !e.NewValue {
 		return

@@ -14,10 +14,6 @@ func (p *Parser) parseMemcache(line []byte, r *Request) {
 		word = line[:i]
 	}
 	rest := line[len(word):]
-	if len(line) < 2 {
-		r.fail(ErrFormat) // memcached has no command this short
-		return
-	}
 	switch string(word) {
 	case "get", "gets":
 		r.Op, r.WantCAS = Get, len(word) == 4

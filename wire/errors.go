@@ -24,5 +24,4 @@ const (
 	ErrNoMemoryStats = "SERVER_ERROR out of memory writing stats"
 	ErrShutdown      = "SERVER_ERROR: shutdown not enabled"
 	ErrManyConns     = "ERROR Too many open connections"
-	ErrOutcome       = "SERVER_ERROR outcome unknown"
 )

@@ -33,7 +33,11 @@ func (p *Parser) metaKeyed(rest []byte, r *Request) {
 		return
 	}
 	r.Key = key
-	if err := r.parseFlags(flags, 2); err != "" {
+	err := r.parseFlags(flags, 2)
+	if err == "" && r.Meta.longOpaque {
+		err = ErrOpaque
+	}
+	if err != "" {
 		r.fail(err)
 	}
 }
@@ -67,6 +71,9 @@ func (r *Request) checkSetMode() string {
 	default:
 		return ErrSetMode
 	}
+	if r.Meta.longOpaque {
+		return ErrOpaque
+	}
 	return ""
 }
 
@@ -90,6 +97,10 @@ func (p *Parser) metaArith(rest []byte, r *Request) {
 		r.Meta.Mode = 'D'
 	default:
 		r.fail(ErrArithMode)
+		return
+	}
+	if r.Meta.longOpaque {
+		r.fail(ErrOpaque)
 	}
 }
 
@@ -148,6 +159,10 @@ func (r *Request) parseFlags(flags []byte, before int) (err string) {
 		case "":
 		case ErrInvalidFlag:
 			return e
+		case ErrFormat: // memcached has no words of its own for this one
+			if err == "" {
+				err = e
+			}
 		default:
 			err = e
 		}
@@ -175,7 +190,7 @@ func (r *Request) parseFlag(flag byte, arg []byte) (err string) {
 	case 'I':
 		m.Stale = true
 	case 'O':
-		err, ok = ErrOpaque, 1+len(arg) <= MaxOpaque
+		m.longOpaque = 1+len(arg) > MaxOpaque
 	case 'M':
 		m.Mode = ' '
 		if len(arg) > 0 {

@@ -123,6 +123,10 @@ func (p *Parser) hangup(r *Request, n int, why string) (int, bool) {
 func (p *Parser) parseLine(line []byte, r *Request) {
 	r.reset()
 	p.body = 0
+	if p.Dialect == Memcache && len(line) < 4 {
+		r.fail(ErrFormat) // memcached has no command this short, line end included
+		return
+	}
 	line = line[:len(line)-1]
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]

@@ -99,7 +99,8 @@ func (r *Request) NextKey() bool {
 
 // Meta is what the flags of a meta request say (MEMCACHED.md, "Meta").
 type Meta struct {
-	used bool
+	used       bool
+	longOpaque bool // O is too long: said only if nothing else is wrong
 
 	Tokens []byte // the flags as sent, for the reply, which repeats some in order
 

@@ -24,6 +24,7 @@ type conn struct {
 	deadline bool   // the read deadline is set, or wake may have set it
 	served   uint64 // how many requests the session had served when last asked
 	begun    time.Time
+	drained  int // how often it was read since the end of the drain
 
 	cut     atomic.Bool // the server has closed nc
 	woken   atomic.Bool
@@ -42,6 +43,17 @@ const (
 	// arrive. It is one moment for all: a client that goes on asking must not
 	// keep the server from stopping.
 	drainQuiet = 50 * time.Millisecond
+
+	// drainReads is how often a connection is read after that moment, for what
+	// the kernel holds already: more than its buffer can be, in maxInput.
+	drainReads = 256
+
+	// drainRead is how long such a read may take.
+	drainRead = time.Millisecond
+
+	// writePiece is how much of a reply a client must take within WriteTimeout,
+	// in bytes: a large reply may take longer.
+	writePiece = 64 << 10
 )
 
 // longAgo is a deadline that makes a pending read end at once.
@@ -126,17 +138,25 @@ func (c *conn) await() {
 	}
 }
 
-// flush writes what may be sent. The client must take it within WriteTimeout.
+// flush writes what may be sent. The client must take each piece within
+// WriteTimeout.
 func (c *conn) flush() error {
 	out := c.session.Output()
 	if len(out) == 0 {
 		return nil
 	}
-	c.nc.SetWriteDeadline(time.Now().Add(c.server.env.WriteTimeout))
-	n, err := c.nc.Write(out)
-	c.session.Sent(n)
-	c.server.env.stats.written.Add(uint64(n))
-	return err
+	for len(out) > 0 {
+		piece := out[:min(len(out), writePiece)]
+		c.nc.SetWriteDeadline(time.Now().Add(c.server.env.WriteTimeout))
+		n, err := c.nc.Write(piece)
+		c.session.Sent(n)
+		c.server.env.stats.written.Add(uint64(n))
+		if err != nil {
+			return err
+		}
+		out = out[n:]
+	}
+	return nil
 }
 
 // read waits for input, for a wake-up, or for the end of the time that the
@@ -167,7 +187,8 @@ func (c *conn) read() error {
 	case errors.Is(err, io.EOF):
 		c.session.EOF()
 		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.woken.Load():
+	case errors.Is(err, os.ErrDeadlineExceeded) && (deadline.IsZero() || time.Now().Before(deadline)):
+		c.deadline = true // that of wake, which may come after its mark was seen
 		return nil
 	case errors.Is(err, os.ErrDeadlineExceeded) && draining:
 		c.session.EOF() // what has arrived is all that is answered
@@ -183,7 +204,7 @@ func (c *conn) readDeadline() (deadline time.Time, draining bool) {
 	served := c.session.Served()
 	switch {
 	case c.server.stopped():
-		return c.server.drainEnd, true
+		return c.drainDeadline(), true
 	case c.session.Waiting():
 		return time.Time{}, false
 	case c.session.Begun():
@@ -197,6 +218,18 @@ func (c *conn) readDeadline() (deadline time.Time, draining bool) {
 		return time.Now().Add(env.IdleTimeout), false
 	}
 	return time.Time{}, false
+}
+
+// drainDeadline returns until when a connection is read while the server stops.
+func (c *conn) drainDeadline() time.Time {
+	soon := time.Now().Add(drainRead)
+	if soon.Before(c.server.drainEnd) {
+		return c.server.drainEnd
+	}
+	if c.drained++; c.drained > drainReads {
+		c.session.EOF()
+	}
+	return soon
 }
 
 // closeGently closes the sending side first and drops what the client still

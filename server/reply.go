@@ -147,12 +147,17 @@ var metaStatus = [...]string{store.OK: "HD", store.NotFound: "NF", store.NotStor
 func (s *Session) item() wire.Item {
 	res := &s.res
 	it := &res.Item
-	return wire.Item{
+	w := wire.Item{
 		Value: res.Value, Flags: it.Flags, ID: it.ID, CAS: it.CAS, Size: res.Size,
 		TTL: ttl(it.Expiry, res.Now), TTLBefore: ttl(res.Before, res.Now),
 		Idle: max(0, res.Now/1000-it.LastAccess/1000), Fetched: it.Fetched,
 		Created: res.Created, Stale: it.Stale, Won: res.WonNow, Lost: it.Won && !res.WonNow,
 	}
+	if m := &s.req.Meta; m.HasTouch || m.Vivify {
+		w.TTLTouched = ttl(s.op.Expiry, res.Now)
+		w.TTLVivified = ttl(expiry(m.VivifyTTL, res.Now), res.Now)
+	}
+	return w
 }
 
 // ttl returns the seconds that are left, rounded up, or -1 for ever.

@@ -193,7 +193,11 @@ func (s *Session) handle() {
 func (s *Session) reply() bool {
 	for {
 		s.held = true
-		if !s.reserve(len(s.res.Value) + replyRoom) {
+		room := replyRoom
+		if r := &s.req; r.Op == wire.Get || r.Op == wire.MetaGet && r.Meta.Value {
+			room += len(s.res.Value)
+		}
+		if !s.reserve(room) {
 			if len(s.out) > s.taken {
 				return false
 			}

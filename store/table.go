@@ -167,7 +167,7 @@ func (s *stripe) touch(cur *item, req *Request, res *Result) {
 	if cur != nil {
 		res.Size = int(cost(len(cur.key), len(cur.value)))
 		if req.Op == Get && !req.NoBump || req.Op == Touch {
-			cur.Fetched = !res.Created
+			cur.Fetched = true
 			cur.LastAccess = res.Now
 		}
 	}

@@ -107,14 +107,13 @@ func (p *Parser) metaArith(rest []byte, r *Request) {
 // metaDebug parses "KEY [b]".
 func (p *Parser) metaDebug(rest []byte, r *Request) {
 	r.Op = MetaDebug
-	key, rest := nextToken(rest)
-	flag, _ := nextToken(rest)
+	key, flags := nextToken(rest)
 	r.Key = key
-	if len(key) == 0 || len(key) > MaxKeyLen {
+	if len(key) == 0 || len(key) > MaxKeyLen || !tokensKnown(flags) {
 		r.fail(ErrFormat)
 		return
 	}
-	if string(flag) == "b" {
+	if flag, _ := nextToken(flags); string(flag) == "b" {
 		r.Meta.used, r.Meta.Base64 = true, true
 		if !r.decodeKey() {
 			r.fail(ErrFormat)

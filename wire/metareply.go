@@ -13,10 +13,10 @@ func AppendMetaGet(dst []byte, r *Request, it *Item, withValue bool) []byte {
 	for tok, rest := nextToken(r.Meta.Tokens); len(tok) > 0; tok, rest = nextToken(rest) {
 		switch tok[0] {
 		case 'T':
-			ttl = it.TTL
+			ttl = it.TTLTouched
 		case 'N':
 			if it.Created {
-				ttl = it.TTL
+				ttl = it.TTLVivified
 			}
 		case 't':
 			dst = strconv.AppendInt(append(dst, " t"...), ttl, 10)
@@ -54,10 +54,10 @@ func AppendMetaArith(dst []byte, r *Request, it *Item) []byte {
 	for tok, rest := nextToken(r.Meta.Tokens); len(tok) > 0; tok, rest = nextToken(rest) {
 		switch tok[0] {
 		case 'T':
-			ttl = it.TTL
+			ttl = it.TTLTouched
 		case 'N':
 			if it.Created {
-				ttl = it.TTL
+				ttl = it.TTLVivified
 			}
 		case 't':
 			dst = strconv.AppendInt(append(dst, " t"...), ttl, 10)

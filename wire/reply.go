@@ -12,12 +12,14 @@ type Item struct {
 	ID    uint64
 	CAS   uint64
 
-	TTL       int64 // seconds left; -1: it never expires
-	TTLBefore int64 // the same before the request changed it
-	Expiry    int64 // Unix seconds; -1: it never expires
-	Accessed  int64 // Unix seconds
-	Idle      int64 // seconds since the access before this one
-	Size      int   // bytes of memory, key and bookkeeping included
+	TTL         int64 // seconds left; -1: it never expires
+	TTLBefore   int64 // the same before the request
+	TTLTouched  int64 // what the flag T made it
+	TTLVivified int64 // what the flag N made it, if Created
+	Expiry      int64 // Unix seconds; -1: it never expires
+	Accessed    int64 // Unix seconds
+	Idle        int64 // seconds since the access before this one
+	Size        int   // bytes of memory, key and bookkeeping included
 
 	Fetched bool // it had been read before
 	Created bool // by this request

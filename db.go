@@ -15,8 +15,12 @@ import (
 	"weensydb/wire"
 )
 
-// Version of the database and its protocols.
+// Version of the database.
 const Version = "0.1.0"
+
+// protocolVersion is what the version command answers: first the memcached whose
+// protocol is spoken, since clients decide by it what they may send.
+const protocolVersion = "1.6.45-weensydb-" + Version
 
 // DB is an open database with its listeners.
 type DB struct {
@@ -63,7 +67,7 @@ func Open(c Config) (*DB, error) {
 		Executor:       engine,
 		Buffers:        server.NewBuffers(engine.buffers),
 		Logger:         c.Logger,
-		Version:        Version,
+		Version:        protocolVersion,
 		Cache:          c.Cache,
 		Threads:        runtime.GOMAXPROCS(0),
 		MaxItemSize:    int(c.MaxItemSize),

@@ -192,6 +192,10 @@ func decideDelete(cur *item, req *Request, res *Result) {
 	}
 	// Marking stale gives a new token, so that a write begun before fails.
 	res.put(req, cur, value, nil)
+	if !req.DropValue { // it is the same item still
+		res.Item.LastAccess, res.Item.Fetched = cur.LastAccess, cur.Fetched
+		res.effects[0].Item = res.Item
+	}
 }
 
 func decideCount(cur *item, req *Request, res *Result) {

@@ -241,21 +241,26 @@ func (p *Parser) flushAll(t *tokens, r *Request) {
 }
 
 // crawler parses the two dumps that tools list keys with. memcached also takes
-// a slab class instead of all or hash; there are no slab classes here.
+// a slab class instead of all or hash; all items are in class 1 here.
 func (p *Parser) crawler(t *tokens, r *Request) {
-	if t.n != 3 || string(t.at[2]) != "all" && string(t.at[2]) != "hash" {
+	r.NoReply = false
+	switch {
+	case t.n != 3:
 		r.fail(ErrUnknown)
 		return
-	}
-	switch string(t.at[1]) {
-	case "metadump":
+	case string(t.at[1]) == "metadump":
 		r.Op = MetaDump
-	case "mgdump":
+	case string(t.at[1]) == "mgdump":
 		r.Op = MGDump
 	default:
 		r.fail(ErrUnknown)
+		return
 	}
-	r.NoReply = false
+	switch string(t.at[2]) {
+	case "all", "hash", "1":
+	default:
+		r.fail(ErrBadClass)
+	}
 }
 
 // uint32 parses token i of a line.

@@ -23,5 +23,6 @@ const (
 	ErrNoMemoryGet   = "SERVER_ERROR out of memory writing get response"
 	ErrNoMemoryStats = "SERVER_ERROR out of memory writing stats"
 	ErrShutdown      = "SERVER_ERROR: shutdown not enabled"
+	ErrBadClass      = "BADCLASS invalid class id"
 	ErrManyConns     = "ERROR Too many open connections"
 )

@@ -1,0 +1,457 @@
+package server_test
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"weensydb"
+)
+
+var (
+	oracle  = flag.String("oracle", "/usr/bin/memcached", "the memcached program that ours is compared with")
+	subject = flag.String("subject", "", "a memcached program that stands in for ours")
+	streams = flag.Int("streams", 40, "how many random streams of each kind are compared")
+	seed    = flag.Uint64("seed", 0, "of the random streams; 0 takes one from the clock")
+)
+
+// A request is one step of a stream, the same bytes for both sides but for the
+// CAS tokens, which are written as <cas1> and so on.
+type request struct {
+	text string
+	last bool // nothing can follow it: the side may be waiting for a body for ever
+}
+
+// A side is one of the two servers that are compared.
+type side struct {
+	addr  string
+	conn  *net.TCPConn
+	in    *bufio.Reader
+	names names
+	asked int
+	spoil func(answer string) string // see TestDifferentialCatches
+}
+
+func (s *side) open() error {
+	if s.conn != nil {
+		return nil
+	}
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		return err
+	}
+	s.conn, s.in = conn.(*net.TCPConn), bufio.NewReader(conn)
+	return nil
+}
+
+func (s *side) close() {
+	if s.conn != nil {
+		s.conn.Close()
+		s.conn = nil
+	}
+}
+
+// write sends text cut at some places. A failure shows in the answer.
+func (s *side) write(text string, cuts []int) {
+	s.conn.SetWriteDeadline(time.Now().Add(patience))
+	from := 0
+	for _, cut := range append(cuts, len(text)) {
+		io.WriteString(s.conn, text[from:cut])
+		from = cut
+	}
+}
+
+// ask sends a request and returns its whole answer, with CAS tokens named. What
+// delimits the answer is that of a request with an opaque token never used
+// before, so that it does not matter how many lines the answer has.
+func (s *side) ask(r request, cuts []int) (string, error) {
+	if err := s.open(); err != nil {
+		return "", err
+	}
+	text := s.names.send(r.text, time.Now())
+	s.asked++
+	end := fmt.Sprintf("EN O%d\r\n", s.asked)
+	if !r.last {
+		text += fmt.Sprintf("mg ~ O%d\r\n", s.asked)
+	}
+	s.write(text, within(cuts, len(text)))
+	if r.last {
+		s.conn.CloseWrite()
+	}
+	var reply strings.Builder
+	s.conn.SetReadDeadline(time.Now().Add(patience))
+	for {
+		line, err := s.in.ReadString('\n')
+		if line == end {
+			answer := reply.String()
+			if s.spoil != nil {
+				answer = s.spoil(answer)
+			}
+			return s.names.normal(answer), nil
+		}
+		reply.WriteString(line)
+		if err != nil {
+			s.close()
+			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+				return reply.String(), fmt.Errorf("no end of the answer within %v: %q", patience, shorten(reply.String()))
+			}
+			return s.names.normal(reply.String()) + "closed", nil
+		}
+	}
+}
+
+// stream sends all requests at once and returns all that is answered.
+func (s *side) stream(requests []request, cuts []int) (string, error) {
+	s.close()
+	if err := s.open(); err != nil {
+		return "", err
+	}
+	defer s.close()
+	var text strings.Builder
+	for _, r := range requests {
+		text.WriteString(s.names.send(r.text, time.Now()))
+	}
+	go func(conn *net.TCPConn) {
+		s.write(text.String(), within(cuts, text.Len()))
+		conn.CloseWrite()
+	}(s.conn)
+	s.conn.SetReadDeadline(time.Now().Add(patience))
+	reply, err := io.ReadAll(s.conn)
+	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		return "", fmt.Errorf("no end of the answers within %v", patience)
+	}
+	return names{}.normal(string(reply)), nil
+}
+
+// within are the cuts that are places in a text of n bytes.
+func within(cuts []int, n int) []int {
+	for i, cut := range cuts {
+		if cut >= n {
+			return cuts[:i]
+		}
+	}
+	return cuts
+}
+
+var literalCAS = regexp.MustCompile(`^(0|1000000000\d{6})$`) // as requests give with E
+
+// normal names the CAS tokens of an answer by their first appearance and drops
+// what only says how memory is laid out.
+func (b names) normal(reply string) string {
+	lines := strings.SplitAfter(reply, "\n")
+	for i, l := range lines {
+		for _, cas := range []*regexp.Regexp{metaCAS, classicCAS, debugCAS} {
+			if m := cas.FindStringSubmatch(l); m != nil && !literalCAS.MatchString(m[2]) {
+				lines[i] = m[1] + b.name(m[2]) + m[3]
+			}
+		}
+		if strings.HasPrefix(l, "VERSION ") {
+			lines[i] = "VERSION <*>\r\n"
+		}
+		lines[i] = debugSizes.ReplaceAllString(lines[i], "cls=<n> size=<n>")
+	}
+	return strings.Join(lines, "")
+}
+
+var timeField = regexp.MustCompile(`(?s)^(t|l|exp=|la=)(\d+)(\r\n.*)?$`)
+
+// sameAnswer compares two answers; times may differ by a tick of either clock.
+func sameAnswer(a, b string) bool {
+	if a == b {
+		return true
+	}
+	as, bs := strings.Split(a, " "), strings.Split(b, " ")
+	if len(as) != len(bs) {
+		return false
+	}
+	for i := range as {
+		if as[i] == bs[i] {
+			continue
+		}
+		x, y := timeField.FindStringSubmatch(as[i]), timeField.FindStringSubmatch(bs[i])
+		if x == nil || y == nil || x[1] != y[1] || x[3] != y[3] {
+			return false
+		}
+		n, _ := strconv.Atoi(x[2])
+		m, _ := strconv.Atoi(y[2])
+		if n-m > 2 || m-n > 2 {
+			return false
+		}
+	}
+	return true
+}
+
+// A comparison runs streams on both sides.
+type comparison struct {
+	ours, theirs *side
+	matched      map[string]bool // names of the differences that were met
+}
+
+func newComparison(t *testing.T) *comparison {
+	needProgram(t, *oracle, "memcached")
+	c := &comparison{theirs: &side{addr: startMemcached(t, *oracle), names: names{}}, matched: map[string]bool{}}
+	c.ours = &side{names: names{}}
+	if *subject != "" {
+		c.ours.addr = startMemcached(t, *subject)
+	} else {
+		c.ours.addr = openDB(t, weensydb.Config{}).MemcacheAddr()
+	}
+	t.Cleanup(func() {
+		c.ours.close()
+		c.theirs.close()
+	})
+	return c
+}
+
+// forget forgets the tokens: the two sides may have given different numbers of
+// them.
+func (c *comparison) forget() { c.ours.names, c.theirs.names = names{}, names{} }
+
+// step asks both sides and says whether the stream can go on: not after an
+// accepted difference that leaves them in different states.
+func (c *comparison) step(r request, cuts []int) (goOn bool, err error) {
+	a, err := c.ours.ask(r, cuts)
+	if err != nil {
+		return false, fmt.Errorf("%q: ours: %w", shorten(r.text), err)
+	}
+	b, err := c.theirs.ask(r, cuts)
+	if err != nil {
+		return false, fmt.Errorf("%q: theirs: %w", shorten(r.text), err)
+	}
+	if r.last {
+		c.ours.close()
+		c.theirs.close()
+	}
+	same := sameAnswer(a, b)
+	for _, d := range differences {
+		if d.stands() && (!same || d.diverges) && d.covers(r.text, a, b) {
+			c.matched[d.name] = true
+			return !d.diverges, nil
+		}
+	}
+	if same {
+		return true, nil
+	}
+	return true, fmt.Errorf("%q\n   ours: %q\n theirs: %q", shorten(r.text), shorten(a), shorten(b))
+}
+
+// apart are the conversations that cannot be compared: what memcached makes of
+// some depends on how they are cut, others tell what is only its own.
+var apart = regexp.MustCompile(`limit-line|binary\.txt|admin-`)
+
+// TestDifferentialHandmade compares the requests of the conversations and of
+// testdata/differential.txt, paragraph by paragraph.
+func TestDifferentialHandmade(t *testing.T) {
+	c := newComparison(t)
+	files, _ := filepath.Glob("testdata/memcached/*.txt")
+	for _, file := range append(files, "testdata/differential.txt") {
+		if apart.MatchString(file) {
+			continue
+		}
+		scenes, err := scenesOf(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, scene := range scenes {
+			c.forget()
+			c.step(request{text: "flush_all\r\n"}, nil)
+			for _, r := range scene {
+				goOn, err := c.step(r, nil)
+				if err != nil {
+					t.Errorf("%s: %v", file, err)
+				}
+				if !goOn {
+					break
+				}
+			}
+		}
+	}
+	for _, d := range differences {
+		if !c.matched[d.name] && d.expected() {
+			t.Errorf("the difference %q is never met: is it one?", d.name)
+		}
+	}
+}
+
+// TestDifferentialCatches spoils our answers on the way: each must be noticed.
+func TestDifferentialCatches(t *testing.T) {
+	replace := func(old, new string) func(string) string {
+		return func(answer string) string { return strings.Replace(answer, old, new, 1) }
+	}
+	for _, d := range []struct {
+		name, before, request string
+		spoil                 func(string) string
+	}{
+		{"a byte of a value", "set k 0 0 3\r\nabc\r\n", "get k\r\n", replace("abc", "abd")},
+		{"a line end", "set k 0 0 3\r\nabc\r\n", "get k\r\n", replace("\r\n", "\n")},
+		{"another answer", "", "set k 0 0 1\r\na\r\n", replace("STORED", "NOT_STORED")},
+		{"another error", "", "mg k v v\r\n", replace("duplicate", "invalid")},
+		{"no answer", "", "delete none\r\n", replace("NOT_FOUND\r\n", "")},
+		{"an answer to noreply", "", "delete none noreply\r\n", func(string) string { return "NOT_FOUND\r\n" }},
+		{"the order of flags", "set k 0 0 1\r\na\r\n", "mg k f s\r\n", replace("f0 s1", "s1 f0")},
+		{"a token that has changed", "set k 0 0 1\r\na\r\n", "gets k\r\nset k 0 0 1\r\nb\r\ngets k\r\n", sameTokens},
+		{"a time left", "set k 0 100 1\r\na\r\n", "mg k t\r\n", replace("t100", "t110")},
+		{"a mark", "set k 0 0 1\r\na\r\nmd k I\r\n", "mg k\r\n", replace(" W", "")},
+	} {
+		t.Run(d.name, func(t *testing.T) {
+			c := newComparison(t)
+			for _, text := range []string{d.before, d.request} {
+				if _, err := c.step(request{text: text}, nil); err != nil {
+					t.Fatalf("unspoilt: %v", err)
+				}
+			}
+			c.step(request{text: "delete k\r\n" + d.before}, nil)
+			c.ours.spoil = d.spoil
+			if _, err := c.step(request{text: d.request}, nil); err == nil {
+				t.Error("not noticed")
+			}
+		})
+	}
+}
+
+// sameTokens gives each value of an answer the token of the first.
+func sameTokens(answer string) string {
+	first := classicCAS.FindStringSubmatch(strings.SplitAfter(answer, "\n")[0])
+	lines := strings.SplitAfter(answer, "\n")
+	for i, l := range lines {
+		if m := classicCAS.FindStringSubmatch(l); m != nil {
+			lines[i] = m[1] + first[2] + m[3]
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+// scenesOf are the requests of a file: a conversation is one scene, and so is
+// each paragraph of differential.txt, where each line is a request.
+func scenesOf(file string) (scenes [][]request, err error) {
+	source, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	perParagraph := filepath.Base(file) == "differential.txt"
+	c := conversation{}
+	var scene []request
+	text := ""
+	for _, s := range append(strings.Split(string(source), "\n"), "") {
+		l, err := c.parseLine(s)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if l.step > 0 {
+			break // the clocks run by themselves here
+		}
+		if l.kind == lineSend {
+			text += repeat(l.text)
+			if !perParagraph {
+				continue
+			}
+		}
+		if text != "" {
+			scene = append(scene, request{text: text})
+			text = ""
+		}
+		if n := len(scene); n > 0 && (l.kind == lineClosed || l.kind == lineHalfClose || l.kind == lineConn) {
+			scene[n-1].last = true
+		}
+		if perParagraph && s == "" && len(scene) > 0 {
+			scenes, scene = append(scenes, scene), nil
+		}
+	}
+	if n := len(scene); n > 0 {
+		scene[n-1].last = true
+		scenes = append(scenes, scene)
+	}
+	return scenes, nil
+}
+
+func randomSeed(t *testing.T) uint64 {
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	t.Logf("-seed %d", s)
+	return s
+}
+
+// TestDifferentialRandom compares random requests one by one, each cut at
+// random bytes.
+func TestDifferentialRandom(t *testing.T) {
+	s := randomSeed(t)
+	c := newComparison(t)
+	failures := 0
+	for i := range *streams {
+		g := newGenerator(rand.New(rand.NewPCG(s, uint64(i))), i)
+		var before []string // the requests since both sides were in the same state for sure
+		for n := 0; n < 60; n++ {
+			r := g.request(len(c.ours.names))
+			goOn, err := c.step(r, g.cuts(len(r.text)))
+			if err != nil {
+				t.Errorf("stream %d, request %d: %v\n after %s", i, n, err, strings.Join(before, "\n       "))
+				if failures++; failures == 10 {
+					t.FailNow()
+				}
+			}
+			before = append(before, strconv.Quote(shorten(r.text)))
+			if !goOn || err != nil {
+				g.otherKeys()
+				c.forget()
+				before = nil
+			}
+		}
+	}
+}
+
+// TestDifferentialPipelined compares random streams that are sent at once, cut
+// at random bytes. They hold nothing that meets an accepted difference.
+func TestDifferentialPipelined(t *testing.T) {
+	s := randomSeed(t)
+	c := newComparison(t)
+	for i := range *streams {
+		g := newGenerator(rand.New(rand.NewPCG(s, uint64(i))), i)
+		g.alike = true
+		var requests []request
+		bytes := 0
+		for len(requests) < 100 {
+			r := g.request(0)
+			requests = append(requests, r)
+			bytes += len(r.text)
+		}
+		cuts := g.cuts(bytes)
+		a, err := c.ours.stream(requests, cuts)
+		if err != nil {
+			t.Fatalf("stream %d: ours: %v", i, err)
+		}
+		b, err := c.theirs.stream(requests, cuts)
+		if err != nil {
+			t.Fatalf("stream %d: theirs: %v", i, err)
+		}
+		if !sameAnswer(a, b) {
+			t.Fatalf("stream %d: %s", i, firstDifference(requests, a, b))
+		}
+	}
+}
+
+// firstDifference shows where two answers to a stream part.
+func firstDifference(requests []request, a, b string) string {
+	as, bs := strings.SplitAfter(a, "\n"), strings.SplitAfter(b, "\n")
+	i := 0
+	for i < len(as) && i < len(bs) && sameAnswer(as[i], bs[i]) {
+		i++
+	}
+	tail := func(lines []string) string { return shorten(strings.Join(lines[min(max(i-2, 0), len(lines)):], "")) }
+	var sent strings.Builder
+	for _, r := range requests {
+		fmt.Fprintf(&sent, "        %.100q\n", r.text)
+	}
+	return fmt.Sprintf("line %d of the answers\n   ours: %q\n theirs: %q\n%s", i, tail(as), tail(bs), sent.String())
+}

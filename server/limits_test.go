@@ -50,7 +50,7 @@ func TestRequestTimeout(t *testing.T) {
 	db := openWith(t, func(c *weensydb.Config) { c.RequestTimeout = shortly })
 	bystander := dial(t, db.MemcacheAddr())
 	bystander.ask(t, "mn\r\n", "MN\r\n")
-	for _, test := range []struct{ name, addr, begun, reply string }{
+	tests := []struct{ name, addr, begun, reply string }{
 		{"half a line", db.MemcacheAddr(), "get k", ""},
 		{"half a body", db.MemcacheAddr(), "set k 0 0 10\r\nabc", ""},
 		{"a body but for its line end", db.MemcacheAddr(), "set k 0 0 3\r\nabc", ""},
@@ -60,11 +60,16 @@ func TestRequestTimeout(t *testing.T) {
 		{"half a line", db.WeensyAddr(), "get k", ""},
 		{"half a body", db.WeensyAddr(), "set k 10\r\nabc", ""},
 		{"half a second body", db.WeensyAddr(), "cas k 3 3\r\nabcd", ""},
-	} {
+	}
+	culprits := make([]*conn, len(tests))
+	for i, test := range tests { // all at once, so that they break the limit together
+		culprits[i] = dial(t, test.addr)
+		culprits[i].send(t, test.begun)
+	}
+	for i, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := dial(t, test.addr)
-			c.ask(t, test.begun, test.reply)
-			c.expectEOF(t)
+			culprits[i].expect(t, test.reply)
+			culprits[i].expectEOF(t)
 		})
 	}
 	t.Run("bytes that trickle in do not prolong it", func(t *testing.T) {

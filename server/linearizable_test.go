@@ -170,7 +170,7 @@ func (v *violation) Error() string {
 }
 
 func TestLinearizable(t *testing.T) {
-	rounds := 60
+	rounds := 40
 	if testing.Short() {
 		rounds = 10
 	}

@@ -67,7 +67,7 @@ func (s *Session) planMeta(now int64) {
 	op.Stale, op.DropValue, op.NoBump = m.Stale, m.Drop, m.NoBump
 	op.Touch, op.Expiry = m.HasTouch, expiry(r.Exptime, now)
 	op.Vivify, op.VivifyExpiry = m.Vivify, expiry(m.VivifyTTL, now)
-	if m.Vivify && m.HasTouch && m.TouchAfterVivify {
+	if m.Vivify && m.TouchAfterVivify && r.Op != wire.MetaSet {
 		op.VivifyExpiry = op.Expiry
 	}
 	op.Recache, op.RecacheAt, op.TouchFirst = m.Recache, expiry(m.RecacheTTL, now), m.TouchBeforeRecache

@@ -186,7 +186,7 @@ func mixedStorm(at addresses, seed uint64, batches int) error {
 }
 
 func TestExchStorm(t *testing.T) {
-	batches := 400
+	batches := 200
 	if testing.Short() {
 		batches = 50
 	}

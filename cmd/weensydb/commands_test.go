@@ -201,7 +201,7 @@ func TestListing(t *testing.T) {
 		{[]string{"stats", "--server", memcache, "reset"}, exitOK, "RESET\n"},
 		{[]string{"stats", "--server", memcache, "bogus"}, exitRefused, "stats bogus: ERROR"},
 		{[]string{"stats", "--server", memcache, "a\nb"}, exitUsage, "no such statistics"},
-		{[]string{"version", "--server", memcache}, exitOK, "client " + weensydb.Version + "\nserver " + weensydb.Version + "\n"},
+		{[]string{"version", "--server", memcache}, exitOK, "client " + weensydb.Version + "\nserver 1.6.45-weensydb-" + weensydb.Version + "\n"},
 		{[]string{"keys", "--server", weensy}, exitUsage, "give the address of the memcache listener, such as --server 127.0.0.1:11211"},
 		{[]string{"stats", "--server", weensy}, exitUsage, "--server 127.0.0.1:11211"},
 		{[]string{"version", "--server", weensy}, exitUsage, "--server 127.0.0.1:11211"},

@@ -96,7 +96,7 @@ func (g *generator) request(tokens int) request {
 	case 13:
 		return request{text: g.noise()}
 	}
-	if g.one(12) && !g.alike && len(body) < 200 && line[0] != 'f' { // not a flush_all, lest it flush
+	if g.one(12) && !g.alike && len(body) < 200 && line[0] != 'f' && !strings.ContainsAny(line, "<E") { // a flush_all might flush, a token become a key
 		line = g.spoil(line)
 		const filler = 120 // bytes that a length that has grown takes instead of what follows
 		body += strings.Repeat("mn\r\n", filler/4)
@@ -247,7 +247,11 @@ func (g *generator) count() (line, body string) {
 func (g *generator) metaSet(tokens int) (line, body string) {
 	value := g.value()
 	length, body := g.length(value[:min(len(value), 1000)])
-	return "ms " + g.metaKey(" "+length+g.flags("qkO"+g.later("s"), "TFICMPZ"+g.later("EN"), tokens)), body
+	later := g.later("EN")
+	if strconv.Itoa(len(body)-2) != length {
+		later = g.later("N") // memcached gives the token of a refused ms to the next that stores
+	}
+	return "ms " + g.metaKey(" "+length+g.flags("qkO"+g.later("s"), "TFICMPZ"+later, tokens)), body
 }
 
 // metaKey puts a key before the rest of a meta line, now and then in base64.

@@ -210,12 +210,13 @@ var differences = []difference{
 	// What 1.6.45 has of its own.
 	{name: "delete K X", reason: newer, diverges: true,
 		request: like(`delete +[^ ]+ .*`),
-		ours:    like(`(CLIENT_ERROR bad command line format\.  Usage: delete <key> \[noreply\]\r\n)?` + any), theirs: like(`((DELETED|NOT_FOUND)\r\n)?` + any)},
+		ours:    like(`(CLIENT_ERROR bad command line format\.  Usage: delete <key> \[noreply\]\r\n)?(MN\r\n)*`),
+		theirs:  like(`((DELETED|NOT_FOUND)\r\n)?(MN\r\n)*`)},
 	{name: "an empty line after the error", reason: newer, diverges: true,
 		request: like(`gets? .*[^ ]{251,}.*`),
 		ours:    like(badFormat + any), theirs: like(badFormat + `\r\n` + any)},
 	{name: "me K b", reason: newer,
-		request: like(`me [^ ]+ +b *\r?\n`),
+		request: like(`me [^ ]+ +b *\r?\n.*`),
 		ours:    like(any), theirs: like(any)},
 
 	// Ours.

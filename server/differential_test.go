@@ -213,9 +213,12 @@ func newComparison(t *testing.T) *comparison {
 	return c
 }
 
-// forget forgets the tokens: the two sides may have given different numbers of
-// them.
-func (c *comparison) forget() { c.ours.names, c.theirs.names = names{}, names{} }
+// reset empties both sides and forgets the tokens: the two may have given
+// different numbers of them.
+func (c *comparison) reset() {
+	c.ours.names, c.theirs.names = names{}, names{}
+	c.step(request{text: "flush_all\r\n"}, nil)
+}
 
 // step asks both sides and says whether the stream can go on: not after an
 // accepted difference that leaves them in different states.
@@ -242,7 +245,12 @@ func (c *comparison) step(r request, cuts []int) (goOn bool, err error) {
 	if same {
 		return true, nil
 	}
-	return true, fmt.Errorf("%q\n   ours: %q\n theirs: %q", shorten(r.text), shorten(a), shorten(b))
+	at := 0
+	for at < len(a) && at < len(b) && a[at] == b[at] {
+		at++
+	}
+	at = max(at-40, 0)
+	return true, fmt.Errorf("%q\n   ours: %q\n theirs: %q\n from byte %d", shorten(r.text), shorten(a[at:]), shorten(b[at:]), at)
 }
 
 // apart are the conversations that cannot be compared: what memcached makes of
@@ -263,8 +271,7 @@ func TestDifferentialHandmade(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, scene := range scenes {
-			c.forget()
-			c.step(request{text: "flush_all\r\n"}, nil)
+			c.reset()
 			for _, r := range scene {
 				goOn, err := c.step(r, nil)
 				if err != nil {
@@ -391,6 +398,7 @@ func TestDifferentialRandom(t *testing.T) {
 	failures := 0
 	for i := range *streams {
 		g := newGenerator(rand.New(rand.NewPCG(s, uint64(i))), i)
+		c.reset()
 		var before []string // the requests since both sides were in the same state for sure
 		for n := 0; n < 60; n++ {
 			r := g.request(len(c.ours.names))
@@ -404,7 +412,7 @@ func TestDifferentialRandom(t *testing.T) {
 			before = append(before, strconv.Quote(shorten(r.text)))
 			if !goOn || err != nil {
 				g.otherKeys()
-				c.forget()
+				c.reset()
 				before = nil
 			}
 		}

@@ -60,8 +60,7 @@ type conn struct {
 	in *bufio.Reader
 }
 
-// dial connects to addr, "host:port" or "unix:/path", until the test ends. All
-// that it reads and writes must be done within longWait.
+// dial connects to addr, "host:port" or "unix:/path", until the test ends.
 func dial(t testing.TB, addr string) *conn {
 	t.Helper()
 	c, err := connect(addr)
@@ -72,6 +71,8 @@ func dial(t testing.TB, addr string) *conn {
 	return c
 }
 
+// connect is dial for other goroutines. Unless they say otherwise, all must be
+// over after longWait.
 func connect(addr string) (*conn, error) {
 	network := "tcp"
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
@@ -81,12 +82,17 @@ func connect(addr string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c, bufio.NewReader(c)}, c.SetDeadline(time.Now().Add(longWait))
+	wrapped := &conn{c, bufio.NewReader(c)}
+	return wrapped, wrapped.extend()
 }
+
+// extend gives the connection another longWait for what follows.
+func (c *conn) extend() error { return c.SetDeadline(time.Now().Add(longWait)) }
 
 // send writes the request as it stands.
 func (c *conn) send(t testing.TB, request string) {
 	t.Helper()
+	c.extend()
 	if _, err := c.Write([]byte(request)); err != nil {
 		t.Fatalf("send %.60q: %v", request, err)
 	}
@@ -95,6 +101,7 @@ func (c *conn) send(t testing.TB, request string) {
 // expect reads as many bytes as want has, and wants those.
 func (c *conn) expect(t testing.TB, want string) {
 	t.Helper()
+	c.extend()
 	if got, err := c.take(len(want)); got != want {
 		t.Fatalf("got %.200q (%v), want %.200q", got, err, want)
 	}
@@ -103,11 +110,13 @@ func (c *conn) expect(t testing.TB, want string) {
 // expectEOF wants the server to have closed the connection, nothing more sent.
 func (c *conn) expectEOF(t testing.TB) {
 	t.Helper()
-	if line, err := readLine(c.in); err == nil || isTimeout(err) {
+	c.extend()
+	if line, err := readLine(c.in); line != "" || err == nil || isTimeout(err) {
 		t.Fatalf("got %.60q (%v), want the connection closed", line, err)
 	}
 }
 
+// take reads n bytes, or as many as come.
 func (c *conn) take(n int) (string, error) {
 	buf := make([]byte, n)
 	n, err := io.ReadFull(c.in, buf)

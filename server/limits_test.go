@@ -135,12 +135,17 @@ func TestWriteTimeout(t *testing.T) {
 	}
 	t.Run("one that takes them is not closed", func(t *testing.T) {
 		c := dial(t, db.MemcacheAddr())
-		c.send(t, strings.Repeat("get big\r\n", 100)+"mn\r\n")
 		reply := "VALUE big 0 1000000\r\n" + strings.Repeat("b", 1_000_000) + "\r\nEND\r\n"
-		for range 100 {
-			c.expect(t, reply)
+		for start, last := time.Now(), time.Now(); time.Since(start) < 3*shortly; last = time.Now() {
+			c.send(t, strings.Repeat("get big\r\n", 3))
+			got, err := c.take(3 * len(reply))
+			if err != nil && time.Since(last) > shortly {
+				t.Skip("the machine paused: it did not take them")
+			}
+			if got != strings.Repeat(reply, 3) {
+				t.Fatalf("%d bytes (%v)", len(got), err)
+			}
 		}
-		c.expect(t, "MN\r\n")
 	})
 }
 

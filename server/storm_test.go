@@ -46,6 +46,7 @@ func storm(at addresses, seed uint64, batches int, compose func(rng *rand.Rand, 
 			for i := range stormBatch {
 				requests.WriteString(compose(rng, client, batch*stormBatch+i, onWeensy))
 			}
+			c.extend()
 			if _, err := c.Write([]byte(requests.String())); err != nil {
 				return err
 			}

@@ -70,8 +70,14 @@ func (l *slowLog) Stable() uint64 {
 
 func (l *slowLog) WhenStable(position uint64, wake func()) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.wakes = append(l.wakes, wake)
+	reached := l.stable >= position
+	if !reached {
+		l.wakes = append(l.wakes, wake)
+	}
+	l.mu.Unlock()
+	if reached {
+		wake()
+	}
 }
 
 // sync makes the log stable up to position.

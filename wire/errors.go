@@ -21,7 +21,6 @@ const (
 	ErrTooLarge      = "SERVER_ERROR object too large for cache"
 	ErrNoMemory      = "SERVER_ERROR out of memory storing object"
 	ErrNoMemoryGet   = "SERVER_ERROR out of memory writing get response"
-	ErrNoMemoryStats = "SERVER_ERROR out of memory writing stats"
 	ErrShutdown      = "SERVER_ERROR: shutdown not enabled"
 	ErrBadClass      = "BADCLASS invalid class id"
 	ErrManyConns     = "ERROR Too many open connections"

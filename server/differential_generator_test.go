@@ -240,7 +240,7 @@ func (g *generator) count() (line, body string) {
 	case 2:
 		return g.pick("incr ", "decr ") + g.counter() + " " + delta + g.noreply(), ""
 	}
-	flags := g.flags("vtckO"+g.later("q"), "NJDMTZ", 0)
+	flags := g.flags("vtckO"+g.later("q"), "NJDMZ", 0) // no T: memcached loses it when the number gets longer
 	return "ma " + g.counter() + flags, ""
 }
 

@@ -24,13 +24,14 @@ const (
 
 // Limits that Validate enforces, and that the defaults respect.
 const (
-	MinMemory      = 8 << 20 // bytes: below this the connections' buffers alone would not fit
-	MinMaxItemSize = 1 << 10 // bytes: as memcached's -I
-	MaxMaxItemSize = 1 << 30 // bytes: as memcached's -I
+	MinMemory      = 8 << 20   // bytes: below this the connections' buffers alone would not fit
+	MinMaxItemSize = 1 << 10   // bytes: as memcached's -I
+	MaxMaxItemSize = 512 << 20 // bytes: the largest buffer holds an item and its request
 )
 
 // Config says how a database is opened. The zero value of every field is a
-// valid choice; DefaultConfig gives what "weensydb serve" starts from.
+// valid choice: the zero Config is a database of 64 MiB without listeners.
+// DefaultConfig gives what "weensydb serve" starts from.
 type Config struct {
 	// Weensy are the addresses of the WeensyDB dialect, each "host:port" or
 	// "unix:/path". An empty list opens no such listener.

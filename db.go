@@ -22,15 +22,30 @@ const Version = "0.1.0"
 // protocol is spoken, since clients decide by it what they may send.
 const protocolVersion = "1.6.45-weensydb-" + Version
 
-// DB is an open database with its listeners.
+// DB is an open database with its listeners, if it has any. Its methods may be
+// called from any goroutine.
+//
+// Each operation takes effect at one instant, entirely or not at all, for other
+// goroutines and for clients on the network alike. It does nothing if ctx has
+// ended. If ctx ends while the operation, which has taken effect, waits for the
+// log, the error is ctx's: today there is no log and no such wait.
+//
+// Keys have 1 to 250 bytes, none of them a blank or a line end. Values are
+// copied, in and out. An operation that fails returns an *OpError.
 type DB struct {
 	config    Config
+	engine    *engine
 	server    *server.Server
 	listeners []*listener
 	sweeper   *sweeper
 	serving   sync.WaitGroup
 	closeOnce sync.Once
 	closeErr  error
+
+	// closeMu guards closed. A method holds it for reading while it is in the
+	// Table, whose memory Close gives back, and not while it waits for anything.
+	closeMu sync.RWMutex
+	closed  bool
 }
 
 // listener is an address that is listened on.
@@ -39,8 +54,9 @@ type listener struct {
 	dialect wire.Dialect
 }
 
-// Open opens the database and its listeners. All mistakes of c are reported at
-// once. A *ListenError says which address cannot be listened on.
+// Open opens the database, and the listeners that c names: none, if Weensy and
+// Memcache are empty. All mistakes of c are reported at once. A *ListenError says
+// which address cannot be listened on.
 func Open(c Config) (*DB, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -50,22 +66,22 @@ func Open(c Config) (*DB, error) {
 	items, buffers := split(c.Memory, c.MaxItemSize)
 	engine := &engine{
 		now:     c.Now,
-		items:   store.NewBudget(items),
-		buffers: store.NewBudget(buffers),
+		arena:   store.NewArena(items, c.MaxItemSize),
+		buffers: server.NewBuffers(buffers),
 
 		maxItemSize: c.MaxItemSize,
 	}
 	engine.table = store.New(store.Options{
 		// A base below 2^48 leaves room for counting and keeps tokens short.
 		Log:         store.NewCounter(rand.Uint64N(1 << 48)),
-		Budget:      engine.items,
+		Arena:       engine.arena,
 		MaxItemSize: int(c.MaxItemSize),
 		Evict:       c.Cache,
 	})
-	db := &DB{config: c, sweeper: newSweeper(engine)}
+	db := &DB{config: c, engine: engine, sweeper: newSweeper(engine)}
 	db.server = server.New(server.Config{
 		Executor:       engine,
-		Buffers:        server.NewBuffers(engine.buffers),
+		Buffers:        engine.buffers,
 		Logger:         c.Logger,
 		Version:        protocolVersion,
 		Cache:          c.Cache,
@@ -78,6 +94,7 @@ func Open(c Config) (*DB, error) {
 		Allow:          c.Allow,
 	})
 	if err := db.listen(); err != nil {
+		engine.arena.Close()
 		return nil, err
 	}
 	db.start()
@@ -99,15 +116,21 @@ func (db *DB) start() {
 }
 
 // Close stops accepting, answers what connections have sent, closes them, and
-// returns. It waits for clients at most Config.DrainTimeout and then cuts them;
-// its error is then context.DeadlineExceeded. More calls return the same.
+// gives back the memory: what was stored is gone. It waits for clients at most
+// Config.DrainTimeout and then cuts them; its error is then
+// context.DeadlineExceeded. More calls return the same. Other methods, from the
+// moment that Close begins, return ErrClosed; those under way end first.
 func (db *DB) Close() error {
 	db.closeOnce.Do(func() {
+		db.closeMu.Lock()
+		db.closed = true
+		db.closeMu.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), db.config.DrainTimeout)
 		defer cancel()
 		db.closeErr = db.server.Shutdown(ctx)
 		db.serving.Wait()
 		db.sweeper.stop()
+		db.engine.arena.Close()
 	})
 	return db.closeErr
 }

@@ -1,20 +1,42 @@
-// Package weensydb is a networked key-value database that one can telnet to and
-// that clients of memcached's text and meta protocols use unchanged.
+// Package weensydb is a key-value database: inside a Go program, on the network
+// for clients of memcached's text and meta protocols, and under telnet.
 //
-// Open assembles the parts and serves the listeners that Config names:
+// # Embedding
 //
-//	db, err := weensydb.Open(weensydb.DefaultConfig())
+// Open with a Config that names no listener gives a database that is only the
+// program's own:
+//
+//	db, err := weensydb.Open(weensydb.Config{Memory: 256 << 20})
 //	...
-//	err = db.Close()
+//	defer db.Close()
+//	err = db.Set(ctx, "hello", []byte("Hi"), weensydb.TTL(time.Hour))
+//	item, err := db.Get(ctx, "hello")
+//
+// Every operation is atomic. To change an item by what is in it, read it and let
+// CompareAndSwap store it, until nobody has been faster. Increment counts,
+// Exchange swaps the values of two keys, All goes through the items.
+//
+// An operation that fails returns an *OpError, in which errors.Is finds one of
+// ErrNotFound, ErrExists, ErrNotStored, ErrNotNumber, ErrNoMemory, ErrTooLarge,
+// ErrKey, ErrClosed, or the context's error.
+//
+// # Serving
+//
+// Config.Memcache and Config.Weensy name addresses to listen on; DefaultConfig
+// gives those that "weensydb serve" starts from. Serve and ServeWeensy take a
+// listener that the program has made. All of them, and the program's own calls,
+// see the same data. Package weensydb depends on the standard library alone.
 //
 // # The life of a request
 //
-//	bytes --> wire (parse) --> server (session, limits) --> engine (clock, budgets)
-//	                                                          |
-//	                                                          v
-//	                                        store.Table: decide, admit, append, apply
-//	                                                          |
-//	bytes <-- wire (reply) <-- server (position reached) <----+
+//	bytes --> wire (parse) --> server (session, limits) --+
+//	             DB.Get, DB.Set, ... (limits) ------------+--> engine (clock, budgets)
+//	                                                                |
+//	                                                                v
+//	                                          store.Table: decide, admit, append, apply
+//	                                                                |
+//	             DB.Get, DB.Set, ... return (position reached) <-+--+
+//	bytes <-- wire (reply) <-- server (position reached) <-------+
 //
 // Package wire is pure: bytes to requests, results to bytes. Package server runs
 // a session per connection and keeps one client from hurting another. Package

@@ -9,19 +9,19 @@ import (
 	"weensydb/store"
 )
 
-// engine is what sessions hand their requests to: the Table, the clock and the
-// budgets.
+// engine is what sessions and the methods of a DB hand their requests to: the
+// Table, the clock and the budgets.
 type engine struct {
 	table   *store.Table
 	now     func() time.Time
-	items   *store.Budget
-	buffers *store.Budget
+	arena   *store.Arena    // of the items
+	buffers *server.Buffers // of the connections
 
 	maxItemSize int64
 }
 
-// Now reads the wall clock. The Table sees to it that time does not go back.
-func (e *engine) Now() int64 { return e.now().UnixMilli() }
+// Now reads the wall clock, but never goes back.
+func (e *engine) Now() int64 { return e.table.Clock(e.now().UnixMilli()) }
 
 // Execute runs req at once: nothing waits for a condition yet.
 func (e *engine) Execute(req *store.Request, res *store.Result, _ *server.Ticket) bool {
@@ -38,14 +38,17 @@ func (e *engine) Stable() uint64 { return math.MaxUint64 }
 // WhenStable never has to wait.
 func (e *engine) WhenStable(_ uint64, wake func()) { wake() }
 
-func (e *engine) Scan(stripe int, visit func(key string, it *store.Item, value []byte, size int)) {
-	e.table.Scan(stripe, e.Now(), visit)
+func (e *engine) Scan(bucket int, visit func(key []byte, it *store.Item, size int)) (position uint64) {
+	return e.table.Scan(bucket, e.Now(), visit)
 }
+
+// Next moves a Cursor on.
+func (e *engine) Next(c *store.Cursor) bool { return e.table.Next(c, e.Now()) }
 
 // Stats tells of the Table; its limit is the whole memory.
 func (e *engine) Stats() store.Stats {
 	s := e.table.Stats()
-	s.Limit = e.items.Limit() + e.buffers.Limit()
+	s.Limit = e.arena.Limit() + e.buffers.Limit()
 	return s
 }
 
@@ -54,7 +57,7 @@ func (e *engine) ResetStats() { e.table.ResetStats() }
 // SetMemory changes the bound on items and buffers together.
 func (e *engine) SetMemory(n int64) {
 	items, buffers := split(n, e.maxItemSize)
-	e.items.SetLimit(items)
+	e.arena.SetLimit(items)
 	e.buffers.SetLimit(buffers)
 }
 
@@ -80,10 +83,12 @@ type sweeper struct {
 }
 
 // sweepPause is how often the sweeper looks at a part of the database. A round
-// takes Stripes/sweepStripes of them: about 10 s.
+// takes Buckets/sweepBuckets of them: about 10 s. Memory that has become free is
+// given back to the system but for trimSlack bytes.
 const (
 	sweepPause   = 100 * time.Millisecond
-	sweepStripes = store.Stripes / 100
+	sweepBuckets = store.Buckets / 100
+	trimSlack    = 8 << 20
 )
 
 func newSweeper(e *engine) *sweeper {
@@ -97,7 +102,10 @@ func (s *sweeper) run() {
 	for {
 		select {
 		case <-tick.C:
-			s.engine.table.Sweep(s.engine.Now(), sweepStripes)
+			s.engine.table.Sweep(s.engine.Now(), sweepBuckets)
+			s.engine.arena.Trim(trimSlack)
+		case <-s.engine.arena.Low():
+			s.engine.arena.Provide()
 		case <-s.quit:
 			return
 		}

@@ -42,8 +42,11 @@ var rooms = map[string]room{
 		imports: why{
 			"weensydb/server": "sessions on the listeners",
 			"weensydb/store":  "the Table that they share",
-			"weensydb/wire":   "which dialect a listener speaks",
+			"weensydb/wire":   "which dialect a listener speaks, and which keys it can carry",
 		},
+	},
+	"examples/embed": { // a module of its own
+		imports: why{"weensydb": "it embeds the database"},
 	},
 	"server": {
 		imports: why{
@@ -58,8 +61,12 @@ var rooms = map[string]room{
 		},
 	},
 	"store": {
+		imports: why{
+			"golang.org/x/sys/unix": "memory that the collector does not know",
+		},
 		tests: why{
-			"pgregory.net/rapid": "the model test shrinks what it finds",
+			"github.com/anishathalye/porcupine": "checks histories for linearizability",
+			"pgregory.net/rapid":                "the model test shrinks what it finds",
 		},
 		never: why{
 			"net":          "a Table knows no socket",

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"weensydb/wire"
 )
@@ -33,6 +34,9 @@ func (db *DB) listen() error {
 	return errors.Join(errs...)
 }
 
+// wsaRefused is how Windows says that nobody listens.
+const wsaRefused = syscall.Errno(10061)
+
 func listenOn(addr string) (net.Listener, error) {
 	path, ok := strings.CutPrefix(addr, "unix:")
 	if !ok {
@@ -56,11 +60,15 @@ func removeDeadSocket(path string) error {
 	case info.Mode().Type() != fs.ModeSocket:
 		return nil // listening will fail, and say why
 	}
-	if c, err := net.Dial("unix", path); err == nil {
+	c, err := net.Dial("unix", path)
+	switch {
+	case err == nil:
 		c.Close()
 		return nil
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, wsaRefused):
+		return os.Remove(path)
 	}
-	return os.Remove(path)
+	return nil // it may be busy, or another user's: listening will fail, and say why
 }
 
 // formatAddr writes an address in the form of Config.

@@ -2,6 +2,7 @@ package weensydb_test
 
 import (
 	"bufio"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -44,8 +45,8 @@ func TestReadme(t *testing.T) {
 		t.Errorf("no block is just %s", goTest)
 	}
 	for _, b := range blocks {
-		if b.lang == "" || slices.Equal(b.lines, []string{"$ " + goTest}) {
-			continue // a drawing; or what runs this test
+		if b.lang == "" || b.lang == "go" || slices.Equal(b.lines, []string{"$ " + goTest}) {
+			continue // a drawing; a part of an example, see below; or what runs this test
 		}
 		if err := p.play(b); err != nil {
 			t.Fatalf("README.md %v", err)
@@ -57,6 +58,59 @@ func TestReadme(t *testing.T) {
 	}
 	if p.server == nil {
 		t.Error("README.md starts no server")
+	}
+}
+
+// TestReadmeGo: what the README shows of Go is in example_test.go, which is
+// compiled and run.
+func TestReadmeGo(t *testing.T) {
+	n := 0
+	for _, b := range blocksOf(string(mustRead(repository, "README.md"))) {
+		if b.lang != "go" {
+			continue
+		}
+		n++
+		for _, fault := range checkExcerpt(b, string(mustRead(repository, "example_test.go"))) {
+			t.Errorf("README.md %s", fault)
+		}
+	}
+	if n == 0 {
+		t.Error("README.md shows no Go")
+	}
+}
+
+// checkExcerpt looks for the lines of b in source, in their order, whatever the
+// indentation. "..." stands for any lines. An assignment may be the head of an
+// if statement.
+func checkExcerpt(b block, source string) (faults []string) {
+	rest := strings.Split(source, "\n")
+	anywhere := true
+	for i, want := range b.lines {
+		if want == "..." {
+			anywhere = true
+			continue
+		}
+		at := slices.IndexFunc(rest, func(line string) bool {
+			line = strings.TrimSpace(line)
+			return line == want || line == "if "+strings.Replace(want, " = ", " := ", 1)+"; err != nil {"
+		})
+		if at < 0 || at > 0 && !anywhere {
+			return []string{fmt.Sprintf("line %d: example_test.go does not go on with %s", b.line+i, want)}
+		}
+		rest, anywhere = rest[at+1:], false
+	}
+	return nil
+}
+
+func TestReadmeGoCatches(t *testing.T) {
+	const source = "\ta, err := f()\n\tcheck(err)\n\tif err := g(); err != nil {\n\t}\n\tb()\n"
+	for _, c := range []struct{ lines, fault string }{
+		{"a, err := f()\ncheck(err)\nerr = g()\n...\nb()", ""},
+		{"a, err := h()", "does not go on with a, err := h()"},
+		{"a, err := f()\nerr = g()", "line 2: example_test.go does not go on with err = g()"},
+		{"b()\n...\ncheck(err)", "line 3: example_test.go does not go on with check(err)"},
+	} {
+		wantFault(t, checkExcerpt(block{lang: "go", line: 1, lines: strings.Split(c.lines, "\n")}, source), c.fault)
 	}
 }
 

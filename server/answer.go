@@ -28,7 +28,7 @@ func (s *Session) answer() {
 	case wire.Quit:
 		s.ending = true
 	case wire.Hangup:
-		s.env.Logger.Info("connection closed", "listener", s.dialect.String(), "reason", s.req.Err)
+		s.env.hangups.log(s.env.Logger, s.lastRequest.Load(), s.dialect, s.req.Err)
 		s.ending = true
 	}
 	s.mark(0)
@@ -47,20 +47,17 @@ func (s *Session) setMemory() {
 	}
 }
 
-// dumpStripe puts one stripe of a dump into the output, and the end after the
+// dumpBucket puts one bucket of a dump into the output, and the end after the
 // last. A dump sees each item that is there all the time, once.
-func (s *Session) dumpStripe() {
+func (s *Session) dumpBucket() {
 	short := false
 	now := s.env.Executor.Now()
-	s.env.Executor.Scan(s.dump-1, func(key string, it *store.Item, value []byte, size int) {
+	position := s.env.Executor.Scan(s.dump-1, func(key []byte, it *store.Item, size int) {
 		if short = short || !s.reserve(replyRoom); short {
 			return
 		}
-		// The key is at most 250 bytes, so this copy stays on the stack.
-		var buf [wire.MaxKeyLen]byte
-		k := append(buf[:0], key...)
 		if s.req.Op == wire.MGDump {
-			s.out = wire.AppendMGDump(s.out, k)
+			s.out = wire.AppendMGDump(s.out, key)
 			return
 		}
 		w := wire.Item{
@@ -69,18 +66,18 @@ func (s *Session) dumpStripe() {
 		if it.Expiry != store.Never {
 			w.Expiry = now/1000 + ttl(it.Expiry, now)
 		}
-		s.out = wire.AppendMetaDump(s.out, k, &w)
+		s.out = wire.AppendMetaDump(s.out, key, &w)
 	})
 	s.dump++
 	switch {
 	case short || !s.reserve(replyRoom):
 		s.ending = true // a dump that is cut short must not look whole
-	case s.dump > store.Stripes && s.req.Op == wire.MGDump:
+	case s.dump > store.Buckets && s.req.Op == wire.MGDump:
 		s.line("EN")
 		s.dump = 0
-	case s.dump > store.Stripes:
+	case s.dump > store.Buckets:
 		s.line("END")
 		s.dump = 0
 	}
-	s.mark(0)
+	s.mark(position)
 }

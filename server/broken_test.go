@@ -44,7 +44,7 @@ func (e *tornExecutor) Execute(req *store.Request, res *store.Result, _ *server.
 }
 
 func (e *tornExecutor) tornIncr(req *store.Request, res *store.Result) {
-	e.table.Execute(&store.Request{Op: store.Peek, Key: req.Key}, e.Now(), res)
+	e.table.Execute(&store.Request{Op: store.Get, Key: req.Key}, e.Now(), res)
 	n, err := strconv.ParseUint(string(res.Value), 10, 64)
 	if res.Status != store.OK || err != nil || req.HasCompare || req.HasNewCAS {
 		e.table.Execute(req, e.Now(), res) // whatever is said to it then
@@ -61,8 +61,8 @@ func (e *tornExecutor) tornIncr(req *store.Request, res *store.Result) {
 
 func (e *tornExecutor) tornExchange(req *store.Request, res *store.Result) {
 	var other store.Result
-	e.table.Execute(&store.Request{Op: store.Peek, Key: req.Key}, e.Now(), res)
-	e.table.Execute(&store.Request{Op: store.Peek, Key: req.Key2}, e.Now(), &other)
+	e.table.Execute(&store.Request{Op: store.Get, Key: req.Key}, e.Now(), res)
+	e.table.Execute(&store.Request{Op: store.Get, Key: req.Key2}, e.Now(), &other)
 	if res.Status != store.OK || other.Status != store.OK {
 		res.Status = store.NotFound
 		return
@@ -81,20 +81,20 @@ func (e *tornExecutor) WhenStable(_ uint64, wake func()) { wake() }
 func (e *tornExecutor) Stats() store.Stats               { return e.table.Stats() }
 func (e *tornExecutor) ResetStats()                      { e.table.ResetStats() }
 func (e *tornExecutor) SetMemory(n int64)                { e.table.SetMemory(n) }
-func (e *tornExecutor) Scan(stripe int, visit func(string, *store.Item, []byte, int)) {
-	e.table.Scan(stripe, e.Now(), visit)
+func (e *tornExecutor) Scan(bucket int, visit func([]byte, *store.Item, int)) uint64 {
+	return e.table.Scan(bucket, e.Now(), visit)
 }
 
 // serveTorn serves a database whose command torn drops its lock.
 func serveTorn(t *testing.T, torn store.Op) addresses {
 	t.Helper()
 	const maxItemSize = 1 << 20
-	budget := store.NewBudget(64 << 20)
+	arena := store.NewArena(64<<20, maxItemSize)
 	s := server.New(server.Config{
 		Executor: &tornExecutor{torn: torn, table: store.New(store.Options{
-			Log: store.NewCounter(0), Budget: budget, MaxItemSize: maxItemSize,
+			Log: store.NewCounter(0), Arena: arena, MaxItemSize: maxItemSize,
 		})},
-		Buffers: server.NewBuffers(budget), Logger: slog.New(slog.DiscardHandler), Version: "torn", Threads: 1,
+		Buffers: server.NewBuffers(32 << 20), Logger: slog.New(slog.DiscardHandler), Version: "torn", Threads: 1,
 		MaxItemSize: maxItemSize, MaxConns: 100, RequestTimeout: longWait, WriteTimeout: longWait,
 	})
 	var addrs [2]string

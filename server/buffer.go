@@ -3,31 +3,52 @@ package server
 import (
 	"math/bits"
 	"sync"
-
-	"weensydb/store"
+	"sync/atomic"
 )
 
 // Buffers lends the memory that bytes in flight need. What a connection holds
-// beyond smallBuffer is taken from a budget, so that clients who send without
-// end, or read nothing, cannot bloat the process.
+// beyond smallBuffer is bounded for all of them together, so that clients who
+// send without end, or read nothing, cannot bloat the process.
 type Buffers struct {
-	budget *store.Budget
-	pools  [32]sync.Pool // of *[]byte, by the binary logarithm of their size
+	limit atomic.Int64 // bytes
+	lent  atomic.Int64
+	pools [32]sync.Pool // of *[]byte, by the binary logarithm of their size
 }
 
 // smallBuffer is what a connection may hold for either direction without asking:
 // the number of connections bounds it. In bytes.
 const smallBuffer = 2 << 10
 
-// NewBuffers returns buffers that draw on budget.
-func NewBuffers(budget *store.Budget) *Buffers { return &Buffers{budget: budget} }
+// NewBuffers returns buffers of at most limit bytes together.
+func NewBuffers(limit int64) *Buffers {
+	b := &Buffers{}
+	b.limit.Store(limit)
+	return b
+}
 
-// lend returns an empty buffer for at least n bytes, or nil if the budget has
-// no room for it.
+// Limit returns the bound, in bytes.
+func (b *Buffers) Limit() int64 { return b.limit.Load() }
+
+// SetLimit changes the bound. What is lent beyond it stays lent.
+func (b *Buffers) SetLimit(n int64) { b.limit.Store(n) }
+
+// scarce reports whether more than half is lent: connections that idle should
+// then hold on to nothing.
+func (b *Buffers) scarce() bool { return b.lent.Load() > b.limit.Load()/2 }
+
+// maxBuffer is the largest buffer: room for an item of the largest kind.
+const maxBuffer = 1 << 30
+
+// lend returns an empty buffer for at least n bytes, or nil if there is no room
+// for it.
 func (b *Buffers) lend(n int) []byte {
+	if n > maxBuffer {
+		return nil
+	}
 	class := bits.Len(uint(max(n, smallBuffer) - 1))
 	size := 1 << class
-	if !b.budget.Reserve(charge(size)) {
+	if cost := charge(size); b.lent.Add(cost) > b.limit.Load() && cost > 0 {
+		b.lent.Add(-cost)
 		return nil
 	}
 	if p, ok := b.pools[class].Get().(*[]byte); ok {
@@ -41,7 +62,10 @@ func (b *Buffers) giveBack(buf []byte) {
 	if cap(buf) == 0 {
 		return
 	}
-	b.budget.Release(charge(cap(buf)))
+	if cap(buf) < smallBuffer || cap(buf)&(cap(buf)-1) != 0 {
+		panic("server: a buffer that was not lent is given back")
+	}
+	b.lent.Add(-charge(cap(buf)))
 	b.pools[bits.Len(uint(cap(buf)-1))].Put(&buf)
 }
 

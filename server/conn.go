@@ -164,8 +164,11 @@ func (c *conn) flush() error {
 func (c *conn) read() error {
 	room := c.session.Room()
 	if len(room) == 0 {
-		if c.session.Waiting() {
-			c.await()
+		switch {
+		case c.session.Waiting() && c.server.stopped():
+			c.session.EOF()
+		case c.session.Waiting():
+			c.await() // that the client has gone would not be noticed here
 		}
 		return nil
 	}

@@ -15,11 +15,12 @@ type Executor interface {
 
 	// Execute runs req and fills res, now or later. If it reports false, the
 	// request waits for a condition: t is completed, once, when res is filled.
-	// Until then req, what it points to, and res belong to the Executor.
+	// Until then req, what it points to, and res belong to the Executor; it may
+	// ask res.Room only before Execute returns.
 	Execute(req *store.Request, res *store.Result, t *Ticket) (now bool)
 
-	// Abandon ends the wait of t, since its client has gone: unless t is
-	// completed already, it is completed soon, without an effect.
+	// Abandon ends the wait of t, since its client has gone: when it returns, t
+	// is completed, without an effect unless it was before.
 	Abandon(t *Ticket)
 
 	// Stable is the position up to which the log is on stable storage.
@@ -29,9 +30,10 @@ type Executor interface {
 	// reached position; at once if it has.
 	WhenStable(position uint64, wake func())
 
-	// Scan visits the items of one of store.Stripes parts of the database. No
-	// lock is held when it returns.
-	Scan(stripe int, visit func(key string, it *store.Item, value []byte, size int))
+	// Scan visits the items of one of store.Buckets parts of the database, with
+	// a lock held: visit must not block. It returns the position that they rest
+	// on.
+	Scan(bucket int, visit func(key []byte, it *store.Item, size int)) (position uint64)
 
 	Stats() store.Stats
 	ResetStats()

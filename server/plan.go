@@ -64,7 +64,7 @@ func (s *Session) planMeta(now int64) {
 	r, m, op := &s.req, &s.req.Meta, &s.op
 	op.HasCompare, op.Compare = m.HasCAS, r.Compare
 	op.HasNewCAS, op.NewCAS = m.HasNew, m.NewCAS
-	op.Stale, op.DropValue, op.NoBump = m.Stale, m.Drop, m.NoBump
+	op.Stale, op.DropValue, op.NoBump, op.NoValue = m.Stale, m.Drop, m.NoBump, !m.Value
 	op.Touch, op.Expiry = m.HasTouch, expiry(r.Exptime, now)
 	op.Vivify, op.VivifyExpiry = m.Vivify, expiry(m.VivifyTTL, now)
 	if m.Vivify && m.TouchAfterVivify && r.Op != wire.MetaSet {

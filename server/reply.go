@@ -120,7 +120,7 @@ func (s *Session) encodeMeta() {
 	case r.Op == wire.MetaSet:
 		size, cas := len(r.Value), uint64(0)
 		if res.Status == store.OK {
-			size, cas = len(res.Value), res.Item.CAS
+			size, cas = res.ValueLen, res.Item.CAS
 		}
 		s.out = wire.AppendMetaSet(s.out, r, metaStatus[res.Status], size, cas)
 	default:
@@ -148,7 +148,7 @@ func (s *Session) item() wire.Item {
 	res := &s.res
 	it := &res.Item
 	w := wire.Item{
-		Value: res.Value, Flags: it.Flags, ID: it.ID, CAS: it.CAS, Size: res.Size,
+		Value: res.Value, ValueLen: res.ValueLen, Flags: it.Flags, ID: it.ID, CAS: it.CAS, Size: res.Size,
 		TTL: ttl(it.Expiry, res.Now), TTLBefore: ttl(res.Before, res.Now),
 		Idle: max(0, res.Now/1000-it.LastAccess/1000), Fetched: it.Fetched,
 		Created: res.Created, Stale: it.Stale, Won: res.WonNow, Lost: it.Won && !res.WonNow,

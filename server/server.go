@@ -33,6 +33,7 @@ type Config struct {
 type env struct {
 	Config
 	stats      stats
+	hangups    hangups
 	visitConns func(visit func(id uint64, remote, local string, idle int64))
 }
 
@@ -78,6 +79,7 @@ func (s *Server) Serve(l net.Listener, d wire.Dialect) error {
 	if !s.addListener(l) {
 		return ErrClosed
 	}
+	defer s.removeListener(l)
 	pause := time.Duration(0)
 	for {
 		c, err := l.Accept()
@@ -107,6 +109,12 @@ func (s *Server) addListener(l net.Listener) bool {
 	}
 	s.listeners[l] = struct{}{}
 	return true
+}
+
+func (s *Server) removeListener(l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l)
 }
 
 func (s *Server) stopped() bool {
@@ -141,7 +149,7 @@ func (s *Server) allowed(nc net.Conn) bool {
 	if !ok || len(s.env.Allow) == 0 {
 		return true
 	}
-	ip := addr.AddrPort().Addr().Unmap()
+	ip := addr.AddrPort().Addr().Unmap().WithZone("")
 	for _, prefix := range s.env.Allow {
 		if prefix.Contains(ip) {
 			return true

@@ -13,6 +13,10 @@ const (
 	// before others have their turn. As memcached's -R.
 	requestsPerTurn = 20
 
+	// keysPerTurn is how many keys of one get are looked up before the driver
+	// has its turn.
+	keysPerTurn = 100
+
 	// highWater is how many bytes of replies may wait before no further
 	// request is executed.
 	highWater = 32 << 10
@@ -20,6 +24,10 @@ const (
 	// replyRoom is enough for any reply without its value: two keys of the
 	// longest kind as base64, an opaque token, and the numbers.
 	replyRoom = 1 << 10
+
+	// valueRoom is enough for what comes before a value or after it: a key, an
+	// opaque token, and the numbers.
+	valueRoom = 512
 
 	// maxInput is how far the input buffer grows to take a pipeline at once.
 	// Only a single larger request makes it grow further.
@@ -62,10 +70,10 @@ type Session struct {
 	inFull  bool // the last input filled the buffer: a larger one would do better
 	eof     bool
 	waiting bool // the request in op waits for the ticket
-	held    bool // the reply to op waits for room in out
+	held    bool // op waits for room in out
 	ending  bool // no further request is executed
 	served  uint64
-	dump    int // the next stripe of a dump that is under way, counted from 1
+	dump    int // the next bucket of a dump that is under way, counted from 1
 
 	out    []byte // [taken:] is output that is not sent
 	taken  int
@@ -78,6 +86,9 @@ type Session struct {
 	lastRequest atomic.Int64 // Unix ms; statistics read it
 }
 
+// maxMarks bounds the marks of a session, which are memory that nobody counts.
+const maxMarks = 64
+
 // A mark says that output before end waits for the log to reach position. Both
 // grow from mark to mark.
 type mark struct{ end, position uint64 }
@@ -88,6 +99,7 @@ func newSession(d wire.Dialect, e *env, wake func()) *Session {
 	s := &Session{dialect: d, env: e, wake: wake}
 	s.parser = wire.Parser{Dialect: d, MaxItemSize: e.MaxItemSize}
 	s.ticket.wake = wake
+	s.res.Room = s.room
 	return s
 }
 
@@ -134,14 +146,22 @@ func (s *Session) Step() Want {
 			return WantTurn
 		case s.waiting && !s.ticket.done.Load():
 			return WantInput
-		case s.waiting, s.held:
+		case s.waiting:
 			s.waiting = false
-			if !s.reply() {
+			if s.reply() {
+				s.execute()
+			}
+			continue
+		case s.held:
+			if !s.roomForReply() {
+				return WantFlush
+			}
+			if s.execute(); s.held {
 				return WantFlush
 			}
 			continue
 		case s.dump > 0:
-			s.dumpStripe()
+			s.dumpBucket()
 			turn--
 			continue
 		}
@@ -176,55 +196,56 @@ func (s *Session) handle() {
 		s.answer()
 		return
 	}
-	s.ticket.done.Store(false)
-	s.waiting = !s.env.Executor.Execute(&s.op, &s.res, &s.ticket)
-	if s.waiting {
-		if s.eof {
-			s.env.Executor.Abandon(&s.ticket)
-		}
-		return
-	}
-	s.held = true
-	s.reply()
+	s.execute()
 }
 
-// reply puts the reply to what was executed into the output, and goes on with
-// the next key if there is one. It reports false if there is no room yet.
-func (s *Session) reply() bool {
-	for {
-		s.held = true
-		room := replyRoom
-		if r := &s.req; r.Op == wire.Get || r.Op == wire.MetaGet && r.Meta.Value {
-			room += len(s.res.Value)
-		}
-		if !s.reserve(room) {
-			if len(s.out) > s.taken {
-				return false
-			}
-			s.refuseReply()
-			return true
-		}
+// execute runs op, and then goes on with the next key of the request as long as
+// there is room for its reply. It leaves waiting or held set if it has to be
+// called again.
+func (s *Session) execute() {
+	for key := 0; ; key++ {
 		s.held = false
-		s.encode()
-		s.mark(s.res.Position)
-		if !s.nextKey() {
-			return true
+		s.ticket.done.Store(false)
+		s.waiting = !s.env.Executor.Execute(&s.op, &s.res, &s.ticket)
+		if s.waiting {
+			if s.eof {
+				s.env.Executor.Abandon(&s.ticket)
+			}
+			return
 		}
-		if s.waiting = !s.env.Executor.Execute(&s.op, &s.res, &s.ticket); s.waiting {
-			return true
+		if !s.reply() {
+			return
 		}
-		if len(s.out)-s.taken >= highWater {
-			s.held = true
-			return false
+		if s.held = key == keysPerTurn || len(s.out)-s.taken >= highWater || !s.roomForReply(); s.held {
+			return
 		}
 	}
 }
 
-// refuseReply answers a request whose value there is no memory to send.
-func (s *Session) refuseReply() {
-	s.held = false
-	s.line(wire.ErrNoMemoryGet)
+// reply answers what was executed, and reports whether there is a next key.
+func (s *Session) reply() bool {
+	if s.res.Status == store.NoRoom && len(s.out) > s.taken {
+		s.held = true // it has not happened: once the output is taken, it may
+		return false
+	}
+	if s.res.Status == store.NoRoom {
+		s.line(wire.ErrNoMemoryGet)
+		s.mark(s.res.Position)
+		return false
+	}
+	s.encode()
 	s.mark(s.res.Position)
+	return s.nextKey()
+}
+
+// room makes room for a value of n bytes behind the words that come before it.
+// It is called with a lock of the database held.
+func (s *Session) room(n int) []byte {
+	if !s.reserve(valueRoom + n + valueRoom) {
+		return nil
+	}
+	at := len(s.out) + valueRoom
+	return s.out[at : at : at+n]
 }
 
 // mark notes that the output so far waits for position, and for all that went
@@ -239,6 +260,8 @@ func (s *Session) mark(position uint64) {
 		s.free = end
 	case n > 0 && s.marks[n-1].position == s.newest:
 		s.marks[n-1].end = end
+	case n == maxMarks:
+		s.marks[n-1] = mark{end, s.newest} // some replies go out a little later
 	default:
 		s.marks = append(s.marks, mark{end, s.newest})
 		if n == 0 {

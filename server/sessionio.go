@@ -1,18 +1,19 @@
 package server
 
-// Room returns where input may be read to. It is empty if the session cannot
-// take any before it has gone on.
+// Room returns where input may be read to, after Step wanted some. It is empty if
+// the session cannot take any before it has gone on.
 func (s *Session) Room() []byte {
 	if s.eof || s.ending {
 		return nil
 	}
-	if s.waiting {
-		return s.in[len(s.in):cap(s.in)] // what waits points into the buffer
+	if s.waiting || s.held {
+		return s.in[len(s.in):cap(s.in)] // op points into the buffer
 	}
 	rest := len(s.in) - s.begin
 	if rest == 0 {
 		s.in, s.begin = s.in[:0], 0
-		if cap(s.in) > maxInput {
+		// A connection that idles from here on should not hold on to much.
+		if cap(s.in) > maxInput || cap(s.in) > smallBuffer && (!s.inFull || s.env.Buffers.scarce()) {
 			s.env.Buffers.giveBack(s.in)
 			s.in = nil
 		}
@@ -71,7 +72,8 @@ func (s *Session) Sent(n int) {
 	}
 	s.base += uint64(s.taken)
 	s.out, s.taken = s.out[:0], 0
-	if cap(s.out) > highWater {
+	large := cap(s.out) > highWater || cap(s.out) > smallBuffer && s.env.Buffers.scarce()
+	if large && !s.waiting { // a request that waits counts on its room
 		s.env.Buffers.giveBack(s.out)
 		s.out = nil
 	}
@@ -94,6 +96,10 @@ func (s *Session) reserve(n int) bool {
 		return true
 	}
 	larger := s.env.Buffers.lend(rest + n)
+	if larger == nil && cap(s.out) >= rest+n {
+		s.moveOutput(s.out[:0])
+		return true
+	}
 	if larger == nil {
 		return false
 	}

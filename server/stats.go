@@ -57,27 +57,28 @@ func (s *Session) statistics() {
 		s.line(wire.ErrUnknown)
 		return
 	}
-	if !s.reserve(replyRoom) {
-		s.ending = true // the reply must not look whole
+	if s.ending = s.ending || !s.reserve(len("END\r\n")); s.ending {
 		return
 	}
 	s.line("END")
 }
 
-// stat puts a line into the output if there is memory for it; statistics ends
-// the connection if there is not.
+// stat puts a line into the output. If there is no memory for it the connection
+// ends: the reply must not look whole.
 func (s *Session) stat(name string, value any) {
-	if !s.reserve(replyRoom) {
-		return
-	}
+	var text string
 	switch v := value.(type) {
 	case string:
-		s.out = wire.AppendStat(s.out, name, v)
+		text = v
 	case uint64:
-		s.out = wire.AppendStat(s.out, name, strconv.FormatUint(v, 10))
+		text = strconv.FormatUint(v, 10)
 	default:
-		s.out = wire.AppendStat(s.out, name, fmt.Sprint(v))
+		text = fmt.Sprint(v)
 	}
+	if s.ending = s.ending || !s.reserve(len("STAT  \r\n")+len(name)+len(text)); s.ending {
+		return
+	}
+	s.out = wire.AppendStat(s.out, name, text)
 }
 
 func (s *Session) generalStats() {
@@ -120,7 +121,7 @@ func (s *Session) generalStats() {
 	s.stat("conn_yields", e.stats.yields.Load())
 	s.stat("curr_items", t.Items)
 	s.stat("total_items", t.Stored)
-	s.stat("bytes", t.Bytes)
+	s.stat("bytes", t.Live)
 	s.stat("evictions", t.Evictions)
 	s.stat("idle_kicks", e.stats.kicked.Load())
 }
@@ -150,7 +151,7 @@ func (s *Session) settingsStats() {
 func (s *Session) itemsStats() {
 	t := s.env.Executor.Stats()
 	s.stat("items:1:number", t.Items)
-	s.stat("items:1:mem_requested", t.Bytes)
+	s.stat("items:1:mem_requested", t.Live)
 	s.stat("items:1:evicted", t.Evictions)
 }
 

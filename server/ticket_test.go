@@ -28,7 +28,7 @@ type slowLog struct {
 
 func newSlowLog() *slowLog {
 	return &slowLog{table: store.New(store.Options{
-		Log: store.NewCounter(0), Budget: store.NewBudget(1 << 20), MaxItemSize: 1 << 10,
+		Log: store.NewCounter(0), Arena: store.NewArena(8<<20, 1<<10), MaxItemSize: 1 << 10,
 	})}
 }
 
@@ -98,14 +98,14 @@ func (l *slowLog) count() int {
 	return l.executed
 }
 
-func (l *slowLog) Scan(int, func(string, *store.Item, []byte, int)) {}
-func (l *slowLog) Stats() store.Stats                               { return l.table.Stats() }
-func (l *slowLog) ResetStats()                                      {}
-func (l *slowLog) SetMemory(int64)                                  {}
+func (l *slowLog) Scan(int, func([]byte, *store.Item, int)) uint64 { return 0 }
+func (l *slowLog) Stats() store.Stats                              { return l.table.Stats() }
+func (l *slowLog) ResetStats()                                     {}
+func (l *slowLog) SetMemory(int64)                                 {}
 
 func testConfig(e Executor) Config {
 	return Config{
-		Executor: e, Buffers: NewBuffers(store.NewBudget(1 << 20)), Logger: slog.New(slog.DiscardHandler),
+		Executor: e, Buffers: NewBuffers(1 << 20), Logger: slog.New(slog.DiscardHandler),
 		MaxItemSize: 1 << 10, MaxConns: 10, RequestTimeout: time.Minute, WriteTimeout: time.Minute,
 	}
 }

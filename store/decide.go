@@ -1,16 +1,13 @@
 package store
 
-import (
-	"bytes"
-	"strconv"
-)
+import "strconv"
 
 // decide computes the result of a request on one key, and its effect if it has
 // one. cur is the present item, or nil if there is none that is alive.
-func (t *Table) decide(cur *item, req *Request, res *Result) {
+func (t *Table) decide(cur *view, req *Request, res *Result) {
 	res.reset(res.Now)
 	if cur != nil {
-		res.Item, res.Value, res.Before = cur.Item, cur.value, cur.Expiry
+		res.Item, res.ValueLen, res.Before = cur.Item, cur.value.n, cur.Expiry
 	}
 	switch req.Op {
 	case Get:
@@ -24,11 +21,11 @@ func (t *Table) decide(cur *item, req *Request, res *Result) {
 	case Append, Prepend:
 		t.decideExtend(cur, req, res)
 	case CompareSet:
-		decideCompareSet(cur, req, res)
+		t.decideCompareSet(cur, req, res)
 	case Delete:
 		decideDelete(cur, req, res)
 	case Incr, Decr:
-		decideCount(cur, req, res)
+		t.decideCount(cur, req, res)
 	case Touch:
 		if cur == nil {
 			res.Status = NotFound
@@ -40,31 +37,35 @@ func (t *Table) decide(cur *item, req *Request, res *Result) {
 }
 
 // keep makes the effect that changes fields of cur and not its value.
-func (r *Result) keep(key []byte, cur *item) {
+func (r *Result) keep(key []byte, cur *view) {
 	r.n = 1
-	r.effects[0] = Effect{Kind: Put, Key: key, Item: r.Item, Value: cur.value}
+	r.effects[0] = Effect{Kind: Put, Key: key, Item: r.Item, parts: [2]piece{{blob: cur.value}}, same: true}
 }
 
 // put makes the effect that gives key a new value. r.Item holds the other
 // fields. Whatever marked the old value is gone with it.
-func (r *Result) put(req *Request, cur *item, value, tail []byte) {
-	r.n = 1
-	e := &r.effects[0]
-	*e = Effect{Kind: Put, Key: req.Key, Value: value, Tail: tail, NewValue: true, insert: cur == nil}
+func (r *Result) put(req *Request, cur *view, value ...piece) {
 	if req.Op != Incr && req.Op != Decr || cur == nil {
 		// A counter that counts is the same item; anything else is a new one.
 		r.Item.LastAccess, r.Item.Fetched = r.Now, false
 	}
+	r.n = 1
+	e := &r.effects[0]
+	*e = Effect{Kind: Put, Key: req.Key, FreshCAS: !req.HasNewCAS, insert: cur == nil}
 	if req.HasNewCAS {
-		e.OwnCAS = true
 		r.Item.CAS = req.NewCAS
 	}
+	copy(e.parts[:], value)
+	r.ValueLen = e.ValueLen()
 	e.Item = r.Item
 }
 
+// raw is a value that came with the request.
+func raw(b []byte) piece { return piece{bytes: b} }
+
 // decideGet reads. A client that is told to renew an item has won it; until the
 // item is stored again, no other is told so.
-func decideGet(cur *item, req *Request, res *Result) {
+func decideGet(cur *view, req *Request, res *Result) {
 	if cur == nil {
 		if !req.Vivify {
 			res.Status = NotFound
@@ -72,7 +73,7 @@ func decideGet(cur *item, req *Request, res *Result) {
 		}
 		res.Item = Item{Expiry: req.VivifyExpiry, Won: true}
 		res.Created, res.WonNow = true, true
-		res.put(req, nil, nil, nil)
+		res.put(req, nil)
 		return
 	}
 	deadline := cur.Expiry
@@ -92,7 +93,7 @@ func decideGet(cur *item, req *Request, res *Result) {
 	}
 }
 
-func decideStore(cur *item, req *Request, res *Result) {
+func decideStore(cur *view, req *Request, res *Result) {
 	stale := false
 	switch {
 	case req.Op == Add:
@@ -122,48 +123,48 @@ func decideStore(cur *item, req *Request, res *Result) {
 		item.Expiry, item.Stale, item.Won = cur.Expiry, true, cur.Won
 	}
 	res.Item = item
-	res.put(req, cur, req.Value, nil)
+	res.put(req, cur, raw(req.Value))
 }
 
-func (t *Table) decideExtend(cur *item, req *Request, res *Result) {
+func (t *Table) decideExtend(cur *view, req *Request, res *Result) {
 	if cur == nil {
 		if !req.Vivify {
 			res.Status = NotStored
 			return
 		}
 		res.Item = Item{Flags: req.Flags, Expiry: req.VivifyExpiry}
-		res.put(req, nil, req.Value, nil)
+		res.put(req, nil, raw(req.Value))
 		return
 	}
 	if req.HasCompare && req.Compare != 0 && req.Compare != cur.CAS {
 		res.Status = Exists
 		return
 	}
-	if len(req.Key)+len(cur.value)+len(req.Value) > t.maxItemSize {
+	if len(req.Key)+cur.value.n+len(req.Value) > t.maxItemSize {
 		res.Status = NotStored
 		return
 	}
 	res.Item = Item{Flags: cur.Flags, Expiry: cur.Expiry, ID: cur.ID}
 	if req.Op == Append {
-		res.put(req, cur, cur.value, req.Value)
+		res.put(req, cur, piece{blob: cur.value}, raw(req.Value))
 	} else {
-		res.put(req, cur, req.Value, cur.value)
+		res.put(req, cur, raw(req.Value), piece{blob: cur.value})
 	}
 }
 
-func decideCompareSet(cur *item, req *Request, res *Result) {
+func (t *Table) decideCompareSet(cur *view, req *Request, res *Result) {
 	switch {
 	case cur == nil:
 		res.Status = NotFound
-	case !bytes.Equal(cur.value, req.Old):
+	case !t.arena.equalBlob(cur.value, req.Old):
 		res.Status = Exists
 	default:
 		res.Item = Item{Flags: req.Flags, Expiry: req.Expiry, ID: cur.ID}
-		res.put(req, cur, req.Value, nil)
+		res.put(req, cur, raw(req.Value))
 	}
 }
 
-func decideDelete(cur *item, req *Request, res *Result) {
+func decideDelete(cur *view, req *Request, res *Result) {
 	switch {
 	case cur == nil:
 		res.Status = NotFound
@@ -176,9 +177,9 @@ func decideDelete(cur *item, req *Request, res *Result) {
 		res.effects[0] = Effect{Kind: Remove, Key: req.Key, Item: cur.Item}
 		return
 	}
-	value := cur.value
+	value := piece{blob: cur.value}
 	if req.DropValue {
-		value = nil
+		value = piece{}
 		res.Item = Item{ID: cur.ID, Flags: req.Flags}
 		if req.Touch {
 			res.Item.Expiry = req.Expiry
@@ -191,14 +192,18 @@ func decideDelete(cur *item, req *Request, res *Result) {
 		}
 	}
 	// Marking stale gives a new token, so that a write begun before fails.
-	res.put(req, cur, value, nil)
+	res.put(req, cur, value)
 	if !req.DropValue { // it is the same item still
 		res.Item.LastAccess, res.Item.Fetched = cur.LastAccess, cur.Fetched
 		res.effects[0].Item = res.Item
 	}
 }
 
-func decideCount(cur *item, req *Request, res *Result) {
+// maxCounter is the longest value that is taken for a number, in bytes: longer
+// than any number, with room for blanks.
+const maxCounter = 64
+
+func (t *Table) decideCount(cur *view, req *Request, res *Result) {
 	if cur == nil {
 		if !req.Vivify {
 			res.Status = NotFound
@@ -206,14 +211,17 @@ func decideCount(cur *item, req *Request, res *Result) {
 		}
 		res.Item = Item{Expiry: req.VivifyExpiry}
 		res.Created, res.Number = true, req.Initial
-		res.put(req, nil, strconv.AppendUint(res.digits[:0], req.Initial, 10), nil)
+		res.put(req, nil, raw(strconv.AppendUint(res.digits[:0], req.Initial, 10)))
 		return
 	}
-	if len(cur.value) > 0 && req.HasCompare && req.Compare != 0 && req.Compare != cur.CAS {
+	if cur.value.n > 0 && req.HasCompare && req.Compare != 0 && req.Compare != cur.CAS {
 		res.Status = Exists
 		return
 	}
-	n, ok := parseCounter(cur.value)
+	n, ok := uint64(0), false
+	if cur.value.n <= maxCounter {
+		n, ok = parseCounter(t.arena.appendBlob(res.digits[:0], cur.value))
+	}
 	switch {
 	case !ok:
 		res.Status = NonNumeric
@@ -230,19 +238,8 @@ func decideCount(cur *item, req *Request, res *Result) {
 	digits := strconv.AppendUint(res.digits[:0], n, 10)
 	// A number that has become shorter keeps its length in the store, filled up
 	// with blanks, as memcached's clients know it.
-	res.put(req, cur, digits, blanks(len(cur.value)-len(digits)))
-}
-
-const blankLine = "                                "
-
-func blanks(n int) []byte {
-	if n <= 0 {
-		return nil
+	for len(digits) < cur.value.n {
+		digits = append(digits, ' ')
 	}
-	if n <= len(blankLine) {
-		return blankBytes[:n]
-	}
-	return bytes.Repeat([]byte{' '}, n)
+	res.put(req, cur, raw(digits))
 }
-
-var blankBytes = []byte(blankLine)

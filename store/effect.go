@@ -3,6 +3,7 @@ package store
 // Kind says what an Effect does.
 type Kind uint8
 
+// The kinds of effects.
 const (
 	Put     Kind = iota + 1 // the item is now this
 	Remove                  // the item is gone
@@ -18,17 +19,35 @@ type Effect struct {
 	Key  []byte
 	Item Item
 
-	// The value is Value followed by Tail, so that append needs no copy before
-	// it is admitted.
-	Value, Tail []byte
+	// FreshCAS says that the item's CAS token is the position of this effect,
+	// whatever Item.CAS says.
+	FreshCAS bool
 
-	// NewValue says that the value is not the one that the item had. Unless
-	// OwnCAS says that the client gave Item.CAS, the CAS token is then the
-	// position of this effect.
-	NewValue, OwnCAS bool
-
-	insert bool // the item was absent: it takes the next ID
+	arena  *Arena   // where the blobs of parts are
+	parts  [2]piece // the value
+	insert bool     // the item was absent: it takes the next ID
+	chain  int      // which of its stripe's chains has been prepared for it
+	same   bool     // the value is the one that the item has
 }
+
+// ValueLen returns the length of the value, in bytes.
+func (e *Effect) ValueLen() int { return e.parts[0].len() + e.parts[1].len() }
+
+// AppendValue appends the value to dst. It may be called only until Append of
+// the Log returns.
+func (e *Effect) AppendValue(dst []byte) []byte {
+	for _, p := range e.parts {
+		if p.bytes != nil {
+			dst = append(dst, p.bytes...)
+		} else if p.blob.n > 0 {
+			dst = e.arena.appendBlob(dst, p.blob)
+		}
+	}
+	return dst
+}
+
+// ownCAS reports whether the CAS token has to be kept beside the position.
+func (e *Effect) ownCAS() bool { return !e.FreshCAS }
 
 // A Log numbers effects and, if it is a real one, keeps them. Append is called
 // under locks: it copies what it needs and does not block.

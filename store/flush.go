@@ -6,9 +6,12 @@ package store
 func (t *Table) flush(req *Request, res *Result) {
 	t.appendMu.Lock()
 	defer t.appendMu.Unlock()
+	res.Now = t.clock.Load()
+	t.flushWhenDueLocked(res.Now)
 	if req.Expiry > res.Now {
 		res.effects[0] = Effect{Kind: FlushAt, Item: Item{Expiry: req.Expiry}}
-		res.Position = t.log.Append(res.effects[:1])
+		t.last = t.log.Append(res.effects[:1])
+		res.Position = t.last
 		t.flushDue.Store(req.Expiry)
 		return
 	}
@@ -22,7 +25,10 @@ func (t *Table) flushWhenDue(now int64) {
 	}
 	t.appendMu.Lock()
 	defer t.appendMu.Unlock()
-	// Another may have performed it, or replaced it, since.
+	t.flushWhenDueLocked(now) // another may have performed it, or replaced it, since
+}
+
+func (t *Table) flushWhenDueLocked(now int64) {
 	if due := t.flushDue.Load(); due != 0 && now >= due {
 		t.raiseFloorLocked(new([2]Effect))
 	}
@@ -33,8 +39,8 @@ func (t *Table) flushWhenDue(now int64) {
 // then dead, or was decided knowing of it.
 func (t *Table) raiseFloorLocked(effects *[2]Effect) uint64 {
 	effects[0] = Effect{Kind: FlushIt}
-	position := t.log.Append(effects[:1])
+	t.last = t.log.Append(effects[:1])
 	t.flushDue.Store(0)
-	t.floor.Store(position)
-	return position
+	t.floor.Store(t.last)
+	return t.last
 }

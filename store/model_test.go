@@ -215,6 +215,12 @@ func (m *model) same(key string, res *Result) error {
 	return nil
 }
 
+func newTestTable(memory int64, maxItem int, evict bool) *Table {
+	return New(Options{
+		Log: NewCounter(0), Arena: NewArena(memory, int64(maxItem)), MaxItemSize: maxItem, Evict: evict,
+	})
+}
+
 var testKeys = []string{"a", "b", "c", "d"}
 
 func drawRequest(r *rapid.T, now int64) *Request {
@@ -244,7 +250,7 @@ func drawRequest(r *rapid.T, now int64) *Request {
 // TestModel runs random requests against the Table and a plain map.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		tab := New(Options{Log: NewCounter(0), Budget: NewBudget(1 << 30), MaxItemSize: 60})
+		tab := newTestTable(1<<30, 60, false)
 		m := &model{items: map[string]*modelItem{}, maxItem: 60}
 		var res Result
 		now := int64(1000)
@@ -266,7 +272,7 @@ func TestModel(t *testing.T) {
 			if res.Status != want {
 				r.Fatalf("%+v: status %d, the model says %d", req, res.Status, want)
 			}
-			if res.n > 0 && res.effects[0].NewValue && res.Status == OK {
+			if res.n > 0 && res.effects[0].FreshCAS && res.Status == OK {
 				if res.Item.CAS != 0 && cas[res.Item.CAS] {
 					r.Fatalf("%+v: CAS token %d was given before", req, res.Item.CAS)
 				}
@@ -274,7 +280,7 @@ func TestModel(t *testing.T) {
 			}
 			m.tick(now)
 			for _, key := range testKeys {
-				tab.Execute(&Request{Op: Peek, Key: []byte(key)}, now, &res)
+				tab.Execute(&Request{Op: Get, Key: []byte(key), NoBump: true}, now, &res)
 				if err := m.same(key, &res); err != nil {
 					r.Fatalf("after %+v at %d: %v", req, now, err)
 				}

@@ -67,6 +67,7 @@ type Request struct {
 	TouchFirst bool
 
 	NoBump    bool // Get: not an access
+	NoValue   bool // Get: the value is not wanted
 	Stale     bool // Delete: mark, do not remove. Set with HasCompare: a lower token stores, marked stale
 	DropValue bool // Delete: keep the item, with no value, flags or expiry
 }
@@ -81,6 +82,7 @@ const (
 	NotStored                // a condition on presence failed, or the result would be too large
 	Exists                   // the CAS token or the value differs
 	NonNumeric               // the value is no decimal number
+	NoRoom                   // Room had none for the value; nothing changed
 	NoMemory                 // nothing changed but, in a cache, the removal of what a set should have replaced
 )
 
@@ -107,11 +109,18 @@ type Result struct {
 	Position uint64
 
 	// Item is the state that the operation left, but for LastAccess and
-	// Fetched, which are from before it. Value is read-only and valid until the
-	// next operation with this Result.
-	Item  Item
+	// Fetched, which are from before it.
+	Item     Item
+	ValueLen int
+	Size     int // bytes of memory that the item occupies
+
+	// Value is the value that a Get found, in memory from Room.
 	Value []byte
-	Size  int // bytes of memory that the item occupies
+
+	// Room is asked, under the item's lock, for memory for the value that a Get
+	// is about to return. If it returns nil the Get ends with NoRoom, and has
+	// not happened. Without a Room the memory is allocated.
+	Room func(n int) []byte
 
 	Before  int64  // the item's expiry before the operation
 	Created bool   // Vivify created the item
@@ -121,12 +130,14 @@ type Result struct {
 
 	effects [2]Effect // room for what is decided, so that nothing is allocated
 	n       int
-	digits  [20]byte
+	views   [2]view
+	loc     location // where the item is
+	digits  [maxCounter + 20]byte
 }
 
 func (r *Result) reset(now int64) {
 	r.Status, r.Now, r.Position = OK, now, 0
-	r.Item, r.Value, r.Size = Item{}, nil, 0
+	r.Item, r.Value, r.ValueLen, r.Size = Item{}, nil, 0, 0
 	r.Before, r.Created, r.WonNow, r.Number, r.ID2 = 0, false, false, 0, 0
-	r.n = 0
+	r.n, r.loc = 0, 0
 }

@@ -86,21 +86,23 @@ func (c *Counters) add(o *Counters) {
 // same instant.
 type Stats struct {
 	Counters
-	Items     int64 // dead ones that are not yet reclaimed included
-	Bytes     int64
+	Items     int64 // dead ones that are not yet buried included
+	Bytes     int64 // of memory handed out: items, index, and what is free in their pages
+	Live      int64 // of items, key and bookkeeping included
 	Evictions uint64
 	Limit     int64
 }
 
 // Stats adds up the stripes, one lock at a time.
 func (t *Table) Stats() Stats {
-	st := Stats{Evictions: t.evictions.Load(), Limit: t.budget.Limit()}
+	st := Stats{Evictions: t.evictions.Load(), Limit: t.arena.Limit()}
 	for i := range t.stripes {
 		s := &t.stripes[i]
 		s.mu.Lock()
 		st.Counters.add(&s.counters)
-		st.Items += int64(len(s.items))
-		st.Bytes += s.bytes
+		st.Items += int64(s.index.count)
+		st.Bytes += int64(s.pages()) * PageSize
+		st.Live += s.log.live()
 		s.mu.Unlock()
 	}
 	return st
@@ -117,6 +119,6 @@ func (t *Table) ResetStats() {
 	t.evictions.Store(0)
 }
 
-// SetMemory changes the budget, in bytes. In a cache the next writes evict down
+// SetMemory changes the bound on memory, in bytes. In a cache the next writes evict down
 // to it.
-func (t *Table) SetMemory(n int64) { t.budget.SetLimit(n) }
+func (t *Table) SetMemory(n int64) { t.arena.SetLimit(n) }

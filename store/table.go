@@ -2,70 +2,59 @@ package store
 
 import (
 	"hash/maphash"
-	"sync"
 	"sync/atomic"
 )
 
-// stripeCount is fixed: it bounds how many requests can be under way at once,
-// and how long Scan and Sweep hold a lock. It does not depend on growth.
-const stripeCount = 1024
+// stripeCount is fixed: it bounds how many requests can be under way at once. It
+// does not depend on growth. A stripe has at least one page for its index and
+// one for its items once it holds any.
+const stripeCount = 128
 
 // Options of a Table.
 type Options struct {
 	Log         Log
-	Budget      *Budget // of the items
-	MaxItemSize int     // bytes of key and value together
-	Evict       bool    // make room by removing items instead of refusing
+	Arena       *Arena // of the items and the index
+	MaxItemSize int    // bytes of key and value together
+	Evict       bool   // make room by removing items instead of refusing
 }
 
 // Table is the synchronised state of the database. All methods may be called
 // from any goroutine.
 type Table struct {
 	log         Log
-	budget      *Budget
+	arena       *Arena
 	maxItemSize int
-	evict       bool
+	evicting    bool
 	seed        maphash.Seed
 
 	clock     atomic.Int64  // the latest time that anything happened: time never goes back
 	floor     atomic.Uint64 // written under appendMu; see doc.go
 	flushDue  atomic.Int64  // when a delayed flush happens, or 0; written under appendMu
 	evictions atomic.Uint64
-	hand      atomic.Uint32 // the stripe to evict from or reclaim next
-	reclaimed atomic.Int64  // when a full Table last looked for dead items
+	hand      atomic.Uint32            // the stripe in which to make room next
+	swept     atomic.Uint32            // the stripe to sweep next
+	reclaimed atomic.Int64             // when a full Table last looked for dead items
+	snapshot  atomic.Pointer[snapshot] // the one that is being taken, or nil; written under appendMu
 
 	stripes [stripeCount]stripe
+	sparse  [stripeCount]atomic.Uint32 // which lists of each stripe have pages; see stripe.unlock
 
-	appendMu sync.Mutex // guards log, nextID and the order of positions
+	snapshotMu mutex // guards epoch; held while a snapshot is taken, before all other locks
+	epoch      uint32
+
+	appendMu mutex // guards the rest, and the order of positions
 	nextID   uint64
+	last     uint64 // the newest position
 }
-
-type stripe struct {
-	mu       sync.Mutex // guards the rest
-	items    map[string]*item
-	bytes    int64
-	newest   uint64 // position of the newest change of any key in it
-	counters Counters
-}
-
-type item struct {
-	Item
-	position uint64 // of its newest change
-	value    []byte // never changed in place: results point to it
-	key      string
-}
-
-// itemOverhead is what an item occupies beyond key and value: the struct, its
-// share of the map's slots, and what the allocator rounds up. In bytes.
-const itemOverhead = 208
-
-func cost(keyLen, valueLen int) int64 { return int64(keyLen + valueLen + itemOverhead) }
 
 // New returns an empty Table.
 func New(o Options) *Table {
-	t := &Table{log: o.Log, budget: o.Budget, maxItemSize: o.MaxItemSize, evict: o.Evict, seed: maphash.MakeSeed()}
+	t := &Table{log: o.Log, arena: o.Arena, maxItemSize: o.MaxItemSize, evicting: o.Evict, seed: maphash.MakeSeed()}
+	t.snapshotMu.setRank(rankSnapshot)
+	t.appendMu.setRank(rankAppend)
 	for i := range t.stripes {
-		t.stripes[i].items = map[string]*item{}
+		t.stripes[i].number = i
+		t.stripes[i].mu.setRank(rankStripe + i)
 	}
 	return t
 }
@@ -73,9 +62,7 @@ func New(o Options) *Table {
 // Execute runs req at one instant and fills res. now is the caller's clock; the
 // Table's own never goes back.
 func (t *Table) Execute(req *Request, now int64, res *Result) {
-	now = t.advance(now)
-	t.flushWhenDue(now)
-	res.reset(now)
+	res.reset(t.advance(now))
 	switch req.Op {
 	case Exchange:
 		t.exchange(req, res)
@@ -99,8 +86,28 @@ func (t *Table) advance(now int64) int64 {
 	}
 }
 
-func (t *Table) index(key []byte) int {
-	return int(maphash.Bytes(t.seed, key) % stripeCount)
+// Clock returns now, or the latest time that the Table has seen, if that is later.
+func (t *Table) Clock(now int64) int64 { return max(now, t.clock.Load()) }
+
+// instant gives res the time at which it happens and returns the floor that is in
+// force then. The stripes are locked: a request that waited for them while time
+// went on does not happen at the time at which it came.
+func (t *Table) instant(res *Result) (floor uint64) {
+	for {
+		floor = t.floor.Load()
+		res.Now = t.clock.Load()
+		t.flushWhenDue(res.Now)
+		if t.floor.Load() == floor {
+			return floor
+		}
+	}
+}
+
+// place returns the stripe of a key and its tag in the index. They are different
+// bits of one hash.
+func (t *Table) place(key []byte) (stripe int, tag uint32) {
+	h := maphash.Bytes(t.seed, key)
+	return int(h % stripeCount), uint32(h >> (64 - tagBits))
 }
 
 // roomTries bounds how often an operation makes room and finds it taken by
@@ -109,161 +116,204 @@ const roomTries = 8
 
 // executeOne runs a request on one key.
 func (t *Table) executeOne(req *Request, res *Result) {
-	s := &t.stripes[t.index(req.Key)]
+	i, tag := t.place(req.Key)
 	for try := 0; ; try++ {
-		short := t.tryOne(s, req, res)
+		short := t.tryOne(i, tag, req, res)
 		if short == 0 {
 			return
 		}
 		if try == roomTries || !t.makeRoom(short, res.Now) {
-			t.refuse(s, req, res)
+			t.refuse(i, tag, req, res)
 			return
 		}
 	}
 }
 
-// tryOne takes the four steps. It returns 0, or how many bytes could not be
-// reserved; then nothing has happened.
-func (t *Table) tryOne(s *stripe, req *Request, res *Result) (short int64) {
+// tryOne takes the four steps. It returns 0, or how many pages could not be
+// taken; then nothing has happened.
+func (t *Table) tryOne(i int, tag uint32, req *Request, res *Result) (short int) {
+	s := &t.stripes[i]
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock(t)
 	for {
-		floor := t.floor.Load()
-		cur := s.alive(req.Key, res.Now, floor, t)
+		floor := t.instant(res)
+		slot, cur := s.alive(t, req.Key, tag, res, 0, floor)
 		t.decide(cur, req, res)
+		if cur != nil {
+			res.loc, res.Size = cur.loc, cur.size()+slotSize
+		}
+		if req.Op == Get && res.Status == OK && !t.fetch(cur, req, res) {
+			res.reset(res.Now)
+			res.Status = NoRoom
+			return 0
+		}
 		if res.n > 0 {
-			need := growth(cur, &res.effects[0])
-			if need > 0 && !t.budget.Reserve(need) {
-				return need
+			if short := t.admit(s, tag, cur, &res.effects[0], false); short > 0 {
+				return short
 			}
-			position, ok := t.append(res, floor)
+			position, saver, ok := t.append(res, floor)
 			if !ok {
-				t.budget.Release(max(need, 0))
 				continue // a flush came in between: what was decided may be wrong
 			}
-			t.apply(s, cur, &res.effects[0], position)
-			t.budget.Release(max(-need, 0))
-			cur = s.items[string(req.Key)]
-			res.finish(cur)
+			saver.save(t, i, tag)
+			res.loc = t.apply(s, slot, tag, cur, &res.effects[0], position)
+			res.learn()
 		}
-		s.touch(cur, req, res)
+		s.touch(t.arena, req, res)
 		res.Position = max(s.newest, floor)
 		return 0
 	}
 }
 
-// finish makes res tell what was applied.
-func (r *Result) finish(cur *item) {
-	if cur == nil {
-		return
+// fetch copies the value that a Get found, and reports whether there was room.
+func (t *Table) fetch(cur *view, req *Request, res *Result) bool {
+	if cur == nil || req.NoValue {
+		return true
 	}
-	idle, fetched := r.Item.LastAccess, r.Item.Fetched
-	r.Item, r.Value = cur.Item, cur.value
-	r.Item.LastAccess, r.Item.Fetched = idle, fetched
+	n := cur.value.n
+	var to []byte
+	if res.Room == nil {
+		to = make([]byte, 0, n)
+	} else if to = res.Room(n); to == nil {
+		return false
+	}
+	res.Value = t.arena.appendBlob(to[:0], cur.value)
+	return true
 }
 
-// touch notes an access and counts the request.
-func (s *stripe) touch(cur *item, req *Request, res *Result) {
-	if cur != nil {
-		res.Size = int(cost(len(cur.key), len(cur.value)))
-		if req.Op == Get && !req.NoBump || req.Op == Touch {
-			cur.Fetched = true
-			cur.LastAccess = res.Now
-		}
+// admit takes the pages that applying e needs, before anything has changed. It
+// returns 0, or how many it could not get.
+func (t *Table) admit(s *stripe, tag uint32, cur *view, e *Effect, moving bool) (short int) {
+	if e.Kind != Put || e.fits(cur) {
+		return 0
 	}
-	s.counters.count(req, res)
+	n := e.ValueLen()
+	head := headSize(&e.Item, e.ownCAS(), len(e.Key), n)
+	e.chain = t.chainFor(s, tag, cur)
+	return s.prepare(t, e.chain, head, n, cur == nil, moving)
 }
 
-// growth returns how many more bytes the item of e occupies than cur did.
-func growth(cur *item, e *Effect) int64 {
-	var n int64
-	if e.Kind == Put {
-		n = cost(len(e.Key), len(e.Value)+len(e.Tail))
+// fits reports whether the item of e can be written over that of cur.
+func (e *Effect) fits(cur *view) bool {
+	if cur == nil || e.ValueLen() != cur.value.n || headSize(&e.Item, e.ownCAS(), len(e.Key), cur.value.n) != cur.head {
+		return false
 	}
-	if cur != nil {
-		n -= cost(len(cur.key), len(cur.value))
-	}
-	return n
+	return e.keeps(cur) || e.parts[0].bytes != nil || e.ValueLen() == 0
 }
 
-// append numbers the effects of res, unless they were decided under a floor
-// that is no longer in force.
-func (t *Table) append(res *Result, floor uint64) (position uint64, ok bool) {
+// keeps reports whether the value of e is the very one of cur.
+func (e *Effect) keeps(cur *view) bool {
+	return e.parts[0].bytes == nil && e.parts[0].blob == cur.value && e.parts[1].len() == 0
+}
+
+// append numbers the effects of res, unless they were decided under a floor that
+// is no longer in force. It also learns of the snapshot for which the old state
+// has to be saved first.
+func (t *Table) append(res *Result, floor uint64) (position uint64, saver *snapshot, ok bool) {
 	t.appendMu.Lock()
 	defer t.appendMu.Unlock()
 	if t.floor.Load() != floor {
-		return 0, false
+		return 0, nil, false
 	}
 	effects := res.effects[:res.n]
 	for i := range effects {
-		if e := &effects[i]; e.insert {
+		e := &effects[i]
+		if e.arena = t.arena; e.insert {
 			t.nextID++
 			e.Item.ID = t.nextID
 		}
 	}
-	return t.log.Append(effects), true
+	t.last = t.log.Append(effects)
+	return t.last, t.snapshot.Load(), true
 }
 
-// apply makes e true. The memory has been reserved.
-func (t *Table) apply(s *stripe, cur *item, e *Effect, position uint64) {
-	s.bytes += growth(cur, e)
+// apply makes e true and returns where the item is then. Its pages have been
+// taken.
+func (t *Table) apply(s *stripe, slot int, tag uint32, cur *view, e *Effect, position uint64) location {
 	s.newest = position
-	if e.Kind == Remove {
-		delete(s.items, cur.key)
-		return
-	}
-	if cur == nil {
-		cur = &item{key: string(e.Key)}
-		s.items[cur.key] = cur
-	}
-	cur.Item = e.Item
-	cur.position = position
-	if !e.NewValue {
-		return
-	}
-	if !e.OwnCAS {
-		cur.CAS = position
-	}
-	value := make([]byte, 0, len(e.Value)+len(e.Tail))
-	cur.value = append(append(value, e.Value...), e.Tail...)
-}
-
-// alive returns the item of key, or nil. It removes a dead one.
-func (s *stripe) alive(key []byte, now int64, floor uint64, t *Table) *item {
-	it := s.items[string(key)]
-	if it == nil {
-		return nil
+	if e.FreshCAS {
+		e.Item.CAS = position
 	}
 	switch {
-	case it.position < floor:
+	case e.Kind == Remove:
+		s.bury(t.arena, slot, cur)
+		return 0
+	case e.fits(cur):
+		t.overwrite(cur, e, position)
+		return cur.loc
+	}
+	loc := s.log.add(t.arena, e, position)
+	if cur != nil {
+		s.index.set(slot, makeEntry(tag, loc))
+		s.log.kill(t.arena, cur.loc, cur.size())
+	} else {
+		s.index.insert(makeEntry(tag, loc))
+	}
+	return loc
+}
+
+// overwrite writes the item of e over that of cur.
+func (t *Table) overwrite(cur *view, e *Effect, position uint64) {
+	p := t.arena.at(cur.loc.page())[cur.loc.offset():]
+	visits := p[offMarks] & visitMask
+	encodeHead(p, e.Key, &e.Item, e.ownCAS(), position, cur.value.n)
+	p[offMarks] |= visits
+	if e.keeps(cur) {
+		return
+	}
+	from := e.parts[0].bytes
+	t.arena.parts(cur.value, func(part []byte) bool {
+		n := copy(part, from)
+		from = from[n:]
+		return true
+	})
+}
+
+// learn completes res with what only the position told.
+func (r *Result) learn() {
+	if e := &r.effects[0]; e.Kind == Put {
+		r.Item.ID, r.Item.CAS = e.Item.ID, e.Item.CAS
+	}
+}
+
+// touch notes an access and counts the request.
+func (s *stripe) touch(a *Arena, req *Request, res *Result) {
+	s.counters.count(req, res)
+	if res.loc != 0 && (req.Op == Get && !req.NoBump || req.Op == Touch) {
+		bump(a, res.loc, res.Now)
+	}
+}
+
+// alive looks for an item that is alive; it buries a dead one. The item is
+// decoded into view i of res.
+func (s *stripe) alive(t *Table, key []byte, tag uint32, res *Result, i int, floor uint64) (slot int, cur *view) {
+	v := &res.views[i]
+	slot, ok := s.find(t.arena, key, tag, v)
+	if !ok {
+		return slot, nil
+	}
+	switch {
+	case v.position < floor:
 		s.counters.Flushed++
-	case it.expired(now):
+	case v.expired(res.Now):
 		s.counters.Expired++
 	default:
-		return it
+		return slot, v
 	}
-	s.bury(it, t)
-	return nil
+	t.saveBefore(s, tag)
+	s.bury(t.arena, slot, v)
+	return slot, nil
 }
 
-// bury reclaims the memory of a dead item. That is no effect: whoever looks
-// finds it dead without.
-func (s *stripe) bury(it *item, t *Table) {
-	n := cost(len(it.key), len(it.value))
-	delete(s.items, it.key)
-	s.bytes -= n
-	t.budget.Release(n)
-}
-
-func (it *item) expired(now int64) bool { return it.Expiry != Never && it.Expiry <= now }
+func (v *view) expired(now int64) bool { return v.Expiry != Never && v.Expiry <= now }
 
 // refuse answers a request for which there is no memory. In a cache the value
 // that a set should have replaced goes, since it is known to be old.
-func (t *Table) refuse(s *stripe, req *Request, res *Result) {
+func (t *Table) refuse(i int, tag uint32, req *Request, res *Result) {
 	op := Peek
-	if t.evict && req.Op == Set {
+	if t.evicting && req.Op == Set {
 		op = Delete
 	}
-	t.tryOne(s, &Request{Op: op, Key: req.Key}, res) // neither needs room
+	t.tryOne(i, tag, &Request{Op: op, Key: req.Key}, res) // neither needs room
 	res.Status, res.n = NoMemory, 0
 }

@@ -21,7 +21,7 @@ func AppendMetaGet(dst []byte, r *Request, it *Item, withValue bool) []byte {
 		case 't':
 			dst = strconv.AppendInt(append(dst, " t"...), ttl, 10)
 		case 's':
-			dst = strconv.AppendInt(append(dst, " s"...), int64(len(it.Value)), 10)
+			dst = strconv.AppendInt(append(dst, " s"...), int64(it.ValueLen), 10)
 		case 'c':
 			dst = strconv.AppendUint(append(dst, " c"...), it.CAS, 10)
 		case 'f':

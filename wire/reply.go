@@ -7,10 +7,11 @@ import (
 
 // Item is what replies tell of an item.
 type Item struct {
-	Value []byte
-	Flags uint32
-	ID    uint64
-	CAS   uint64
+	Value    []byte
+	ValueLen int // also if Value is not there
+	Flags    uint32
+	ID       uint64
+	CAS      uint64
 
 	TTL         int64 // seconds left; -1: it never expires
 	TTLBefore   int64 // the same before the request

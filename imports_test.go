@@ -74,6 +74,11 @@ var rooms = map[string]room{
 			"math/rand/v2": "no randomness decides anything",
 		},
 	},
+	"stable": {
+		never: why{
+			"net": "a log knows no socket",
+		},
+	},
 	"wire": {
 		never: why{
 			"net":  "bytes in, bytes out: no I/O",

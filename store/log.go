@@ -44,11 +44,6 @@ const (
 	old
 )
 
-// bytes returns how much memory the log occupies, in bytes.
-func (l *log) bytes() int64 {
-	return int64(l.chains[young].pages+l.chains[old].pages+len(l.spare)) * PageSize
-}
-
 // live returns how many bytes of items it holds that are alive.
 func (l *log) live() int64 { return l.chains[young].live + l.chains[old].live }
 

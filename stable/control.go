@@ -1,0 +1,138 @@
+package stable
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+const (
+	controlName     = "control"
+	controlMagic    = "weensyCT"
+	controlSize     = 104  // of a copy
+	controlDistance = 4096 // between the copies, so that they share no sector of any disk
+	controlFileSize = 2 * controlDistance
+)
+
+// place is where the log ends.
+type place struct {
+	segment  uint64 // 0 if there is none
+	offset   int64
+	checksum uint32 // of the header of the last batch; 0 if there is none
+}
+
+// control is the content of the control file.
+type control struct {
+	clean     bool
+	write     uint64 // rises with each write
+	identity  uint64
+	oldest    uint64 // segment
+	newest    uint64 // segment known when this was written
+	positions uint64 // claimed up to this
+	ids       uint64 // claimed up to this
+
+	// After a clean stop:
+	nextPosition, nextID uint64
+	end                  place
+}
+
+func (c *control) encode() []byte {
+	b := make([]byte, controlSize)
+	le := binary.LittleEndian
+	copy(b, controlMagic)
+	le.PutUint32(b[8:], formatVersion)
+	if c.clean {
+		le.PutUint32(b[12:], 1)
+	}
+	for i, v := range []uint64{c.write, c.identity, c.oldest, c.newest, c.positions, c.ids, c.nextPosition, c.nextID, c.end.segment, uint64(c.end.offset)} {
+		le.PutUint64(b[16+8*i:], v)
+	}
+	le.PutUint32(b[96:], c.end.checksum)
+	le.PutUint32(b[100:], checksum(b[:100]))
+	return b
+}
+
+// parseControl reads a copy. ok is false if it is not whole.
+func parseControl(b []byte) (c control, version uint32, ok bool) {
+	le := binary.LittleEndian
+	if string(b[:8]) != controlMagic || le.Uint32(b[100:]) != checksum(b[:100]) {
+		return c, 0, false
+	}
+	c.clean = le.Uint32(b[12:])&1 != 0
+	for i, p := range []*uint64{&c.write, &c.identity, &c.oldest, &c.newest, &c.positions, &c.ids, &c.nextPosition, &c.nextID, &c.end.segment} {
+		*p = le.Uint64(b[16+8*i:])
+	}
+	c.end.offset = int64(le.Uint64(b[88:]))
+	c.end.checksum = le.Uint32(b[96:])
+	return c, le.Uint32(b[8:]), true
+}
+
+// save writes c over the two copies, one after the other.
+func (c *control) save(file File) error {
+	c.write++
+	b := c.encode()
+	for i := range int64(2) {
+		if _, err := file.WriteAt(b, i*controlDistance); err != nil {
+			return err
+		}
+		if err := file.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createControl makes the control file of a new log.
+func createControl(fs FS) (File, control, error) {
+	c := control{identity: random(), oldest: 1}
+	file, err := makeFile(fs, controlName, func(file File) error {
+		if _, err := file.WriteAt(zeros[:controlFileSize], 0); err != nil {
+			return err
+		}
+		return c.save(file)
+	})
+	return file, c, err
+}
+
+// openControl reads the control file. whole says how many copies were valid.
+func openControl(fs FS) (file File, c control, whole int, err error) {
+	file, err = fs.Open(controlName)
+	if err != nil {
+		return nil, c, 0, err
+	}
+	c, whole, err = readControl(fs, file)
+	if err != nil {
+		return nil, c, whole, errors.Join(err, file.Close())
+	}
+	return file, c, whole, nil
+}
+
+func readControl(fs FS, file File) (c control, whole int, err error) {
+	length, err := file.Size()
+	if err != nil {
+		return c, 0, err
+	}
+	for i := range int64(2) {
+		if length < i*controlDistance+controlSize {
+			break
+		}
+		b := make([]byte, controlSize)
+		if _, err := file.ReadAt(b, i*controlDistance); err != nil {
+			return c, whole, err
+		}
+		copied, version, ok := parseControl(b)
+		if !ok {
+			continue
+		}
+		if version > formatVersion {
+			return c, whole, fmt.Errorf("%w: %s has version %d, not %d", ErrVersion, fs.Path(controlName), version, formatVersion)
+		}
+		if whole++; copied.write >= c.write {
+			c = copied
+		}
+	}
+	if whole == 0 {
+		return c, 0, &DamageError{fs.Path(controlName), 0, "neither of its two copies is valid"}
+	}
+	return c, whole, nil
+}

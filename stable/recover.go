@@ -1,0 +1,138 @@
+package stable
+
+import (
+	"fmt"
+	"time"
+)
+
+// scan reads the log back.
+type scan struct {
+	options  *Options
+	fs       FS
+	segments []*segment
+	window   window
+	found    Recovery
+
+	end     place  // behind the last valid batch
+	current int    // index of the segment of end
+	last    uint64 // position of the last record
+	total   int64  // bytes of all segments
+	done    int64  // bytes of the segments that were read
+}
+
+// run reads all batches. A torn tail is in s.found.Cut; nothing was changed yet.
+func (s *scan) run() error {
+	for _, seg := range s.segments {
+		s.total += seg.size
+	}
+	if len(s.segments) > 0 {
+		s.end = place{segment: s.segments[0].number, offset: segmentHeaderSize}
+	}
+	for i, seg := range s.segments {
+		s.window.segment, s.window.buffer, s.window.at = seg, s.window.buffer[:0], 0
+		behind, err := s.segment(i)
+		if err != nil {
+			return err
+		}
+		if err := s.behind(i, behind); err != nil {
+			return err
+		}
+		s.done += seg.size
+		s.progress(0)
+	}
+	s.found.Segments, s.found.Last = len(s.segments), s.last
+	return nil
+}
+
+func (s *scan) progress(offset int64) {
+	if s.options.Progress != nil {
+		s.options.Progress(s.done+offset, s.total)
+	}
+}
+
+// segment reads the batches of segment i and returns the offset behind them.
+func (s *scan) segment(i int) (behind int64, err error) {
+	seg := s.segments[i]
+	shown := time.Now()
+	for at := int64(segmentHeaderSize); ; {
+		h, sum, payload, ok, err := s.batch(at)
+		if err != nil || !ok {
+			return at, err
+		}
+		if s.found.Cut.Bytes > 0 {
+			return at, s.damage(i, at, "a batch follows one in %s that is not whole", s.found.Cut.File)
+		}
+		if err := s.deliver(i, at, h, payload); err != nil {
+			return at, err
+		}
+		at = align(at + batchHeaderSize + int64(h.length))
+		s.end, s.current = place{seg.number, at, sum}, i
+		if now := time.Now(); now.Sub(shown) > 100*time.Millisecond {
+			shown = now
+			s.progress(at)
+		}
+	}
+}
+
+// batch reads the batch at an offset. ok is false unless it is whole and follows
+// the one before it.
+func (s *scan) batch(at int64) (h batchHeader, sum uint32, payload []byte, ok bool, err error) {
+	b, ok, err := s.window.bytes(at, batchHeaderSize)
+	if err != nil || !ok {
+		return h, 0, nil, false, err
+	}
+	h, sum, ok = parseBatchHeader(b, s.window.segment.salt)
+	if !ok || !s.follows(&h) {
+		return h, 0, nil, false, nil
+	}
+	payload, ok, err = s.window.bytes(at+batchHeaderSize, align(int64(h.length)))
+	if err != nil || !ok || checksum(payload[:h.length]) != h.payloadSum || !isBlank(payload[h.length:]) {
+		return h, 0, nil, false, err
+	}
+	return h, sum, payload[:h.length], true, nil
+}
+
+// follows reports whether a batch is the next one.
+func (s *scan) follows(h *batchHeader) bool {
+	return s.chained(h) && s.numbered(h)
+}
+
+func (s *scan) chained(h *batchHeader) bool {
+	return h.previous == s.end.checksum || s.options.unchained
+}
+
+// numbered reports whether positions go on as they must (I2).
+func (s *scan) numbered(h *batchHeader) bool {
+	if h.flags&flagNumbersLeftOut != 0 {
+		return h.first > s.last
+	}
+	return h.first == s.last+1
+}
+
+// deliver hands out the records of a batch. Its checksum was right, so that they
+// are as they were written.
+func (s *scan) deliver(i int, at int64, h batchHeader, payload []byte) error {
+	for n := range h.records {
+		r, rest, ok := parseRecord(payload)
+		if !ok {
+			return s.damage(i, at, "record %d of the batch makes no sense, although the checksum is right", n)
+		}
+		r.Position, payload = h.first+uint64(n), rest
+		if s.options.OnRecord != nil {
+			if err := s.options.OnRecord(r); err != nil {
+				return fmt.Errorf("stable: record at position %d, in the batch at byte %d of %s: %w", r.Position, at, s.segments[i].name, err)
+			}
+		}
+	}
+	if len(payload) > 0 || h.records == 0 {
+		return s.damage(i, at, "the batch holds something else than its records, although the checksum is right")
+	}
+	s.last = h.first + uint64(h.records) - 1
+	s.found.Batches++
+	s.found.Records += int64(h.records)
+	return nil
+}
+
+func (s *scan) damage(i int, at int64, format string, args ...any) error {
+	return &DamageError{s.fs.Path(s.segments[i].name), at, fmt.Sprintf(format, args...)}
+}

@@ -42,5 +42,6 @@ func (t *Table) raiseFloorLocked(effects *[2]Effect) uint64 {
 	t.last = t.log.Append(effects[:1])
 	t.flushDue.Store(0)
 	t.floor.Store(t.last)
+	t.reclaimed.Store(0) // a full Table has reason to look again, now
 	return t.last
 }

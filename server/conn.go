@@ -48,8 +48,9 @@ const (
 	// the kernel holds already: more than its buffer can be, in maxInput.
 	drainReads = 256
 
-	// drainRead is how long such a read may take.
-	drainRead = time.Millisecond
+	// drainRead is how long such a read may take. What is there is read at once;
+	// the rest is for a machine so busy that the goroutine waits for its turn.
+	drainRead = 100 * time.Millisecond
 
 	// writePiece is how much of a reply a client must take within WriteTimeout,
 	// in bytes: a large reply may take longer.

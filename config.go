@@ -24,7 +24,7 @@ const (
 
 // Limits that Validate enforces, and that the defaults respect.
 const (
-	MinMemory      = 8 << 20   // bytes: below this the connections' buffers alone would not fit
+	MinMemory      = 16 << 20  // bytes: every stripe of the Table needs some pages
 	MinMaxItemSize = 1 << 10   // bytes: as memcached's -I
 	MaxMaxItemSize = 512 << 20 // bytes: the largest buffer holds an item and its request
 )

@@ -200,11 +200,12 @@ func stayHealthy(addr string, limit time.Duration, stop func() bool) (longest ti
 
 // An ordeal is a crowd of bad clients, seen by a healthy one.
 type ordeal struct {
-	clients int           // bad ones
-	longest time.Duration // that a request of the healthy one took
-	most    int64         // bytes of memory in use, beyond those before
-	allowed int64
-	before  holding
+	patience time.Duration // how long to go on while no more is in use than allowed
+	clients  int           // bad ones
+	longest  time.Duration // that a request of the healthy one took
+	most     int64         // bytes of memory in use, beyond those before
+	allowed  int64
+	before   holding
 }
 
 // hold lets n bad clients of each of the kinds in, waits until all do their worst, and
@@ -230,6 +231,7 @@ func (o *ordeal) hold(t *testing.T, db *weensydb.DB, n int, kinds []hostility) {
 	}()
 	more := 30 // rounds to go once all are in place
 	rounds := 0
+	start := time.Now()
 	longest, err := stayHealthy(db.MemcacheAddr(), healthyLimit, func() bool {
 		select {
 		case <-inPlace:
@@ -239,7 +241,8 @@ func (o *ordeal) hold(t *testing.T, db *weensydb.DB, n int, kinds []hostility) {
 		if rounds++; rounds%10 == 0 {
 			o.most = max(o.most, occupied()-memory)
 		}
-		return more == 0
+		waiting := o.most <= o.allowed && time.Since(start) < o.patience
+		return more <= 0 && !waiting
 	})
 	if err != nil {
 		t.Errorf("among %d bad clients, after %d rounds: %v", o.clients, rounds, err)
@@ -302,7 +305,7 @@ func TestBoundedMemoryIsNoticed(t *testing.T) {
 		}
 	}
 	db := openWith(t, func(c *weensydb.Config) { c.Memory = 1 << 40 })
-	var o ordeal
+	o := ordeal{patience: longWait}
 	o.hold(t, db, n, greedy)
 	if o.most <= o.allowed {
 		t.Errorf("only %d bytes in use, not more than %d: are the bad clients any good?", o.most, o.allowed)

@@ -136,7 +136,7 @@ func TestMistakes(t *testing.T) {
 		{file: "memory = \"9999999999999P\"", want: "FILE: memory = 9999999999999P: write a size"},
 		{args: []string{"--memory", "1M", "--max-item-size", "64k"}, want: "memory 1048576 is below the least"},
 		{args: []string{"--max-item-size", "0"}, want: "--max-item-size 0: write a size"},
-		{args: []string{"--memory", "8m", "--max-item-size", "5m"}, want: "max item size 5242880 is more than"},
+		{args: []string{"--memory", "16m", "--max-item-size", "5m"}, want: "max item size 5242880 is more than"},
 		{args: []string{"--threads", "two"}, want: "--threads two: write a whole number above 0"},
 		{args: []string{"--max-conns", "0"}, want: "--max-conns 0: write a whole number above 0"},
 		{args: []string{"--idle-timeout=-1s"}, want: "--idle-timeout -1s: write a duration above 0"},
@@ -226,7 +226,7 @@ func TestMemoryDefaults(t *testing.T) {
 	if usable := usableMemory(); usable <= 0 {
 		t.Errorf("usable memory %d", usable)
 	}
-	for _, c := range []struct{ usable, want int64 }{{0, 512 << 20}, {4 << 30, 2 << 30}, {10 << 20, 8 << 20}} {
+	for _, c := range []struct{ usable, want int64 }{{0, 512 << 20}, {4 << 30, 2 << 30}, {10 << 20, 16 << 20}} {
 		if got := defaultMemory(c.usable); got != c.want {
 			t.Errorf("of %d: %d, want %d", c.usable, got, c.want)
 		}

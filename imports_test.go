@@ -60,6 +60,7 @@ var rooms = map[string]room{
 			"go.uber.org/goleak":                      "no goroutine stays behind",
 		},
 	},
+	"bench/hitratio": {}, // a module of its own
 	"store": {
 		imports: why{
 			"golang.org/x/sys/unix": "memory that the collector does not know",

@@ -47,32 +47,40 @@ func benchFill(b *testing.B, t *Table, first, end int, value []byte) {
 	}
 }
 
-// A draw makes the next request, with keys in the given memory.
-type draw func(r *rand.Rand, req *Request, key, key2 *[16]byte)
+// A client is what one goroutine of a benchmark has. The padding keeps it out of
+// the cache lines of the next one's.
+type client struct {
+	_         [128]byte
+	pcg       rand.PCG
+	r         *rand.Rand
+	req       Request
+	res       Result
+	key, key2 [16]byte
+	room      []byte
+	_         [128]byte
+}
 
-// benchOps runs what next draws against t, by as many goroutines as -cpu says.
-func benchOps(b *testing.B, t *Table, next draw) {
-	benchParallel(b, func() func() {
-		r := rand.New(rand.NewPCG(rand.Uint64(), 0))
-		room := make([]byte, 0, 1<<17)
-		res := &Result{Room: func(int) []byte { return room }}
-		var req Request
-		var key, key2 [16]byte
-		return func() {
-			next(r, &req, &key, &key2)
-			t.Execute(&req, benchNow, res)
-		}
+// benchOps runs what draw makes of c.req against t, by as many goroutines as -cpu
+// says.
+func benchOps(b *testing.B, t *Table, draw func(c *client)) {
+	benchParallel(b, func(c *client) {
+		draw(c)
+		t.Execute(&c.req, benchNow, &c.res)
 	})
 }
 
-// benchParallel runs what each goroutine begins with. It reports the processor
-// time, too, which other processes disturb less.
-func benchParallel(b *testing.B, begin func() func()) {
+// benchParallel runs an operation. It reports the processor time, too, which
+// other processes disturb less.
+func benchParallel(b *testing.B, run func(c *client)) {
 	b.ReportAllocs()
 	began := cpuTime()
 	b.RunParallel(func(pb *testing.PB) {
-		for run := begin(); pb.Next(); {
-			run()
+		c := &client{room: make([]byte, 0, 1<<17)}
+		c.pcg.Seed(rand.Uint64(), 0)
+		c.r = rand.New(&c.pcg)
+		c.res.Room = func(int) []byte { return c.room }
+		for pb.Next() {
+			run(c)
 		}
 	})
 	b.ReportMetric(float64(cpuTime()-began)/float64(b.N), "cpu-ns/op")
@@ -87,13 +95,11 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkDraw is what the other benchmarks cost without the Table.
+// BenchmarkDraw is what the other benchmarks cost without the Table. With two
+// goroutines it takes half as long, if both have a processor.
 func BenchmarkDraw(b *testing.B) {
-	benchParallel(b, func() func() {
-		r := rand.New(rand.NewPCG(rand.Uint64(), 0))
-		req := new(Request)
-		var key [16]byte
-		return func() { *req = Request{Op: Get, Key: benchKey(&key, r.IntN(benchItems))} }
+	benchParallel(b, func(c *client) {
+		c.req = Request{Op: Get, Key: benchKey(&c.key, c.r.IntN(benchItems))}
 	})
 }
 
@@ -103,8 +109,8 @@ func BenchmarkGet(b *testing.B) {
 		items := min(benchItems, 1_000_000_000/n)
 		t, done := benchTable(b, items, n)
 		b.Run(fmt.Sprintf("value=%d", n), func(b *testing.B) {
-			benchOps(b, t, func(r *rand.Rand, req *Request, key, _ *[16]byte) {
-				*req = Request{Op: Get, Key: benchKey(key, r.IntN(items))}
+			benchOps(b, t, func(c *client) {
+				c.req = Request{Op: Get, Key: benchKey(&c.key, c.r.IntN(items))}
 			})
 		})
 		done()
@@ -118,8 +124,8 @@ func BenchmarkSet(b *testing.B) {
 		t, done := benchTable(b, items, n)
 		value := make([]byte, n)
 		b.Run(fmt.Sprintf("value=%d", n), func(b *testing.B) {
-			benchOps(b, t, func(r *rand.Rand, req *Request, key, _ *[16]byte) {
-				*req = Request{Op: Set, Key: benchKey(key, r.IntN(items)), Value: value}
+			benchOps(b, t, func(c *client) {
+				c.req = Request{Op: Set, Key: benchKey(&c.key, c.r.IntN(items)), Value: value}
 			})
 		})
 		done()
@@ -136,8 +142,8 @@ func BenchmarkResize(b *testing.B) {
 	value := make([]byte, 200)
 	benchFill(b, t, 0, benchItems, value[:100])
 	b.Run("value=0-200", func(b *testing.B) {
-		benchOps(b, t, func(r *rand.Rand, req *Request, key, _ *[16]byte) {
-			*req = Request{Op: Set, Key: benchKey(key, r.IntN(benchItems)), Value: value[:r.IntN(len(value))]}
+		benchOps(b, t, func(c *client) {
+			c.req = Request{Op: Set, Key: benchKey(&c.key, c.r.IntN(benchItems)), Value: value[:c.r.IntN(len(value))]}
 		})
 	})
 }
@@ -150,8 +156,8 @@ func BenchmarkEvict(b *testing.B) {
 	value := make([]byte, 100)
 	benchFill(b, t, 0, benchItems, value)
 	b.Run("value=100", func(b *testing.B) {
-		benchOps(b, t, func(r *rand.Rand, req *Request, key, _ *[16]byte) {
-			*req = Request{Op: Set, Key: benchKey(key, r.IntN(1<<39)), Value: value}
+		benchOps(b, t, func(c *client) {
+			c.req = Request{Op: Set, Key: benchKey(&c.key, c.r.IntN(1<<39)), Value: value}
 		})
 	})
 }
@@ -161,8 +167,8 @@ func BenchmarkExchange(b *testing.B) {
 	t, done := benchTable(b, benchItems, 100)
 	defer done()
 	b.Run("value=100", func(b *testing.B) {
-		benchOps(b, t, func(r *rand.Rand, req *Request, key, key2 *[16]byte) {
-			*req = Request{Op: Exchange, Key: benchKey(key, r.IntN(benchItems)), Key2: benchKey(key2, r.IntN(benchItems))}
+		benchOps(b, t, func(c *client) {
+			c.req = Request{Op: Exchange, Key: benchKey(&c.key, c.r.IntN(benchItems)), Key2: benchKey(&c.key2, c.r.IntN(benchItems))}
 		})
 	})
 }
@@ -174,8 +180,8 @@ func BenchmarkIncr(b *testing.B) {
 	defer a.Close()
 	benchFill(b, t, 0, benchItems, []byte("1000000000"))
 	b.Run("digits=10", func(b *testing.B) {
-		benchOps(b, t, func(r *rand.Rand, req *Request, key, _ *[16]byte) {
-			*req = Request{Op: Incr, Key: benchKey(key, r.IntN(benchItems)), Delta: 1}
+		benchOps(b, t, func(c *client) {
+			c.req = Request{Op: Incr, Key: benchKey(&c.key, c.r.IntN(benchItems)), Delta: 1}
 		})
 	})
 }
@@ -190,16 +196,11 @@ func BenchmarkMap(b *testing.B) {
 		m[string(benchKey(&key, i))] = make([]byte, 100)
 	}
 	b.Run("value=100", func(b *testing.B) {
-		benchParallel(b, func() func() {
-			r := rand.New(rand.NewPCG(rand.Uint64(), 0))
-			room := make([]byte, 0, 100)
-			var key [16]byte
-			return func() {
-				k := benchKey(&key, r.IntN(benchItems))
-				mu.Lock()
-				room = append(room[:0], m[string(k)]...)
-				mu.Unlock()
-			}
+		benchParallel(b, func(c *client) {
+			k := benchKey(&c.key, c.r.IntN(benchItems))
+			mu.Lock()
+			c.room = append(c.room[:0], m[string(k)]...)
+			mu.Unlock()
 		})
 	})
 }
@@ -210,10 +211,10 @@ func BenchmarkHotKey(b *testing.B) {
 	defer done()
 	value := make([]byte, 100)
 	b.Run("value=100", func(b *testing.B) {
-		benchOps(b, t, func(r *rand.Rand, req *Request, key, _ *[16]byte) {
-			*req = Request{Op: Get, Key: benchKey(key, 0)}
-			if r.IntN(10) == 0 {
-				*req = Request{Op: Set, Key: benchKey(key, 0), Value: value}
+		benchOps(b, t, func(c *client) {
+			c.req = Request{Op: Get, Key: benchKey(&c.key, 0)}
+			if c.r.IntN(10) == 0 {
+				c.req = Request{Op: Set, Key: benchKey(&c.key, 0), Value: value}
 			}
 		})
 	})

@@ -176,13 +176,17 @@ func (a *Arena) freshPages() (fresh []pageID) {
 	return fresh
 }
 
+// trimPages bounds how many pages are returned at a time, since others wait for
+// the system meanwhile: some milliseconds.
+const trimPages = 8 * extentPages
+
 // Trim returns pages to the system that were given back, but for slack bytes,
-// and a little. It returns at most an extent at a time. No stripe may be locked.
+// and a little. It returns at most 16 MiB at a time. No stripe may be locked.
 func (a *Arena) Trim(slack int64) {
 	a.growMu.Lock()
 	defer a.growMu.Unlock()
 	a.mu.Lock()
-	n := min(len(a.warm)-int(slack/PageSize)-lowWater, extentPages)
+	n := min(len(a.warm)-int(slack/PageSize)-lowWater, trimPages)
 	var idle []pageID
 	if n > 0 {
 		// The oldest are at the front; those at the back are in the caches.

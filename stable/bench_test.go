@@ -15,13 +15,13 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportAllocs()
 			var all sync.WaitGroup
 			var n atomic.Int64
-			payload := make([]byte, 100)
+			var payload Payload = make(Bytes, 100)
 			for range producers {
 				all.Go(func() {
 					done := make(chan struct{}, 1)
 					wake := func() { done <- struct{}{} }
 					for n.Add(1) <= int64(b.N) {
-						l.WhenStable(l.Append(reserve(b, l, len(payload)), Record{Payload: payload}), wake)
+						l.WhenStable(l.Append(reserve(b, l, payload.Size()), 0, 0, 0, payload), wake)
 						<-done
 					}
 				})
@@ -37,14 +37,14 @@ func BenchmarkAppend(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	o := Options{Dir: b.TempDir(), Mode: None}
 	l := open(b, o)
-	payload := make([]byte, 1000)
+	var payload Payload = make(Bytes, 1000)
 	for range 256 << 10 {
-		l.Append(reserve(b, l, len(payload)), Record{Payload: payload})
+		l.Append(reserve(b, l, payload.Size()), 0, 0, 0, payload)
 	}
 	if err := l.Close(); err != nil {
 		b.Fatal(err)
 	}
-	b.SetBytes(256 << 10 * int64(len(payload)))
+	b.SetBytes(256 << 10 * int64(payload.Size()))
 	for b.Loop() {
 		open(b, o).Close()
 	}

@@ -23,6 +23,7 @@ type place struct {
 
 // control is the content of the control file.
 type control struct {
+	version   uint32 // of the format, as it was read
 	clean     bool
 	write     uint64 // rises with each write
 	identity  uint64
@@ -34,6 +35,14 @@ type control struct {
 	// After a clean stop:
 	nextPosition, nextID uint64
 	end                  place
+}
+
+// goesOn returns the numbers that come next.
+func (c *control) goesOn() (position, id uint64) {
+	if c.clean {
+		return c.nextPosition, c.nextID
+	}
+	return c.positions + 1, c.ids + 1
 }
 
 func (c *control) encode() []byte {
@@ -53,18 +62,19 @@ func (c *control) encode() []byte {
 }
 
 // parseControl reads a copy. ok is false if it is not whole.
-func parseControl(b []byte) (c control, version uint32, ok bool) {
+func parseControl(b []byte) (c control, ok bool) {
 	le := binary.LittleEndian
 	if string(b[:8]) != controlMagic || le.Uint32(b[100:]) != checksum(b[:100]) {
-		return c, 0, false
+		return c, false
 	}
+	c.version = le.Uint32(b[8:])
 	c.clean = le.Uint32(b[12:])&1 != 0
 	for i, p := range []*uint64{&c.write, &c.identity, &c.oldest, &c.newest, &c.positions, &c.ids, &c.nextPosition, &c.nextID, &c.end.segment} {
 		*p = le.Uint64(b[16+8*i:])
 	}
 	c.end.offset = int64(le.Uint64(b[88:]))
 	c.end.checksum = le.Uint32(b[96:])
-	return c, le.Uint32(b[8:]), true
+	return c, true
 }
 
 // save writes c over the two copies, one after the other.
@@ -84,7 +94,7 @@ func (c *control) save(file File) error {
 
 // createControl makes the control file of a new log.
 func createControl(fs FS) (File, control, error) {
-	c := control{identity: random(), oldest: 1}
+	c := control{version: formatVersion, identity: random(), oldest: 1}
 	file, err := makeFile(fs, controlName, func(file File) error {
 		if _, err := file.WriteAt(zeros[:controlFileSize], 0); err != nil {
 			return err
@@ -94,10 +104,16 @@ func createControl(fs FS) (File, control, error) {
 	return file, c, err
 }
 
-// openControl reads the control file. whole says how many copies were valid.
-func openControl(fs FS) (file File, c control, whole int, err error) {
+// openControl reads the control file of a log with some segments. whole says how
+// many copies were valid.
+func openControl(fs FS, segments int) (file File, c control, whole int, err error) {
 	file, err = fs.Open(controlName)
-	if err != nil {
+	switch {
+	case isMissing(err) && segments == 0:
+		return nil, c, 0, fmt.Errorf("%w: %s is missing", ErrNoLog, fs.Path(controlName))
+	case isMissing(err):
+		return nil, c, 0, &DamageError{fs.Path(controlName), 0, "there are segments, but this file is missing"}
+	case err != nil:
 		return nil, c, 0, err
 	}
 	c, whole, err = readControl(fs, file)
@@ -120,12 +136,12 @@ func readControl(fs FS, file File) (c control, whole int, err error) {
 		if _, err := file.ReadAt(b, i*controlDistance); err != nil {
 			return c, whole, err
 		}
-		copied, version, ok := parseControl(b)
+		copied, ok := parseControl(b)
 		if !ok {
 			continue
 		}
-		if version > formatVersion {
-			return c, whole, fmt.Errorf("%w: %s has version %d, not %d", ErrVersion, fs.Path(controlName), version, formatVersion)
+		if copied.version > formatVersion {
+			return c, whole, fmt.Errorf("%w: %s has version %d, not %d", ErrVersion, fs.Path(controlName), copied.version, formatVersion)
 		}
 		if whole++; copied.write >= c.write {
 			c = copied
@@ -135,4 +151,17 @@ func readControl(fs FS, file File) (c control, whole int, err error) {
 		return c, 0, &DamageError{fs.Path(controlName), 0, "neither of its two copies is valid"}
 	}
 	return c, whole, nil
+}
+
+// checkNumbers demands every segment from the oldest to the newest known. It
+// returns those before the first that is missing.
+func (c *control) checkNumbers(fs FS, numbers []uint64) (there []uint64, err error) {
+	n := 0
+	for n < len(numbers) && numbers[n] == c.oldest+uint64(n) {
+		n++
+	}
+	if want := c.oldest + uint64(n); want <= c.newest || n < len(numbers) {
+		err = &DamageError{fs.Path(segmentName(want)), 0, "the file is missing"}
+	}
+	return numbers[:n], err
 }

@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"weensydb/sim"
 )
 
 // sample is a small log: three batches in the first of two segments.
 type sample struct {
-	disk    *disk
+	disk    *sim.Disk
 	batches []int64 // offset of each, and of the end
 	records []Record
 }
 
 func newSample(t testing.TB, clean bool) *sample {
 	t.Helper()
-	s := &sample{disk: newDisk(1)}
+	s := &sample{disk: sim.NewDisk(1)}
 	l, err := Open(s.options(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +38,7 @@ func newSample(t testing.TB, clean bool) *sample {
 			t.Fatal(err)
 		}
 	}
-	s.disk.kill()
+	s.disk = s.disk.Kill()
 	return s
 }
 
@@ -45,7 +47,7 @@ func (s *sample) append(t testing.TB, l *Log, r Record) {
 	if v != OK {
 		t.Fatal(v)
 	}
-	r.Position = l.Append(room, r)
+	r.Position = l.Append(room, r.Stream, r.Index, r.Kind, Bytes(r.Payload))
 	s.records = append(s.records, r)
 }
 
@@ -60,18 +62,19 @@ func (s *sample) options(found *[]Record) Options {
 // with opens the log after change has been made to a file, and undoes all.
 func (s *sample) with(name string, change func([]byte) []byte) (found []Record, l *Log, err error) {
 	saved := map[string][]byte{}
-	for n, node := range s.disk.names {
-		saved[n] = slices.Clone(node.seen)
+	for _, n := range []string{segmentName(1), segmentName(2), controlName} {
+		saved[n] = s.disk.Content(n)
 	}
-	s.disk.names[name].seen = change(s.disk.names[name].seen)
+	changed := change(slices.Clone(saved[name]))
+	s.disk.SetContent(name, changed)
 	l, err = Open(s.options(&found))
-	if err != nil && !bytes.Equal(s.disk.names[name].seen, change(slices.Clone(saved[name]))) {
+	if err != nil && !bytes.Equal(s.disk.Content(name), changed) {
 		err = fmt.Errorf("refused, and yet something was changed; %v", err)
 	}
+	s.disk = s.disk.Kill()
 	for n, content := range saved {
-		s.disk.names[n].seen = content
+		s.disk.SetContent(n, content)
 	}
-	s.disk.kill()
 	return found, l, err
 }
 
@@ -116,7 +119,7 @@ func stride() int {
 func TestFlipUnclean(t *testing.T) {
 	s := newSample(t, false)
 	name := segmentName(1)
-	image := s.disk.names[name].seen
+	image := s.disk.Content(name)
 	h, _, _ := parseBatchHeader(image[s.batches[2]:], saltOf(image))
 	written := s.batches[2] + batchHeaderSize + int64(h.length)
 	for at := 0; at < len(image); at += stride() {
@@ -138,7 +141,7 @@ func TestFlipUnclean(t *testing.T) {
 func TestFlipClean(t *testing.T) {
 	s := newSample(t, true)
 	for _, name := range []string{segmentName(1), segmentName(2)} {
-		for at := 0; at < len(s.disk.names[name].seen); at += stride() {
+		for at := 0; at < len(s.disk.Content(name)); at += stride() {
 			_, _, err := s.with(name, flip(at))
 			wantDamage(t, err, "%s, byte %d", name, at)
 		}
@@ -167,7 +170,7 @@ func TestTruncate(t *testing.T) {
 	for _, clean := range []bool{false, true} {
 		s := newSample(t, clean)
 		for _, name := range []string{segmentName(1), segmentName(2)} {
-			for at := 0; at < len(s.disk.names[name].seen); at += stride() {
+			for at := 0; at < len(s.disk.Content(name)); at += stride() {
 				_, _, err := s.with(name, cutAt(at))
 				wantDamage(t, err, "%s cut at %d", name, at)
 			}
@@ -180,7 +183,7 @@ func TestTruncate(t *testing.T) {
 				t.Fatalf("control cut at %d: %v", at, err)
 			}
 		}
-		for at := 0; at < len(s.disk.names[segmentName(1)].seen); at += stride() {
+		for at := 0; at < len(s.disk.Content(segmentName(1))); at += stride() {
 			found, _, err := s.with(segmentName(1), blank(at))
 			whole := 0
 			for whole < 3 && !s.lossy(at, whole) {
@@ -199,7 +202,7 @@ func TestTruncate(t *testing.T) {
 // lossy reports whether a byte of a batch, or of one before it, that is not zero
 // is at an offset or behind it.
 func (s *sample) lossy(at, batch int) bool {
-	b := s.disk.names[segmentName(1)].seen[:s.batches[batch+1]]
+	b := s.disk.Content(segmentName(1))[:s.batches[batch+1]]
 	return at < len(b) && !isBlank(b[at:])
 }
 
@@ -224,7 +227,7 @@ func TestChain(t *testing.T) {
 
 	o := s.options(new([]Record))
 	o.unchained = true
-	other(s.disk.names[segmentName(1)].seen)
+	s.disk.SetContent(segmentName(1), other(s.disk.Content(segmentName(1))))
 	if _, err := Open(o); err != nil {
 		t.Errorf("the broken variant refuses too, so that the test does not test: %v", err)
 	}
@@ -258,7 +261,7 @@ func TestStoredCopy(t *testing.T) {
 func TestMissing(t *testing.T) {
 	for _, name := range []string{segmentName(1), segmentName(2), controlName} {
 		s := newSample(t, true)
-		delete(s.disk.names, name)
+		s.disk.Lose(name)
 		_, err := Open(s.options(new([]Record)))
 		wantDamage(t, err, "without %s", name)
 	}

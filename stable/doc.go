@@ -9,6 +9,7 @@
 //	         position; never blocks, never fails
 //	writer   one goroutine; takes the batch, writes it, syncs it
 //	Stable   has then reached the position, and who waits for it is woken
+//	Read     finds the record of a stream again, in memory or on disk
 //
 // # Terms
 //
@@ -20,6 +21,9 @@
 //	control   the file of the claims, and of where a clean stop ended the log
 //	blank     nothing but zeros
 //	torn      written in part when the power went
+//	stream    the records of one writer among several, as those of a Raft group
+//	index     the number that a stream's writer gives a record; see Streams
+//	locator   where a record of a stream is, and its checksum; in memory
 //
 // # On disk
 //
@@ -96,6 +100,25 @@
 // the claim. After a clean stop it goes on exactly where it ended, because Open
 // durably takes back "clean" before it gives a number.
 //
+// # Streams
+//
+// Stream 0 is the Table's. Nobody reads it back, so that it is not indexed and
+// costs nothing. Of the others the log holds a list of locators in memory, 24
+// bytes for a record. There are as many as the log has records, since old ones
+// are not dropped yet; what was cut is not counted.
+//
+// A stream begins with any index and has no gaps. A record at an index that it
+// has cuts the suffix: the stream forgets all from there on, and goes on with the
+// new record. The bytes stay in the log, and Open, which goes through the records
+// in the same order, forgets the same. What a crash took was never in the stream,
+// so that one may end before an index that was appended, even after a record that
+// had cut others was lost: then the others are back, as they were before it.
+//
+// Read looks in the batches in memory first, and then in the segment. There it
+// reads one record, and compares the checksum that the locator has: to check the
+// batch's, all of a batch would be read for each of its records. Segments are
+// opened anew to be read, and a few are kept open.
+//
 // # Why not something simpler
 //
 // Claims as records of the log would have to be synced in durability modes that
@@ -103,13 +126,17 @@
 // mark as a batch of the log would be taken for the end again after a crash that
 // lost what was appended behind it. Appending to a growing file makes every sync
 // write the file's length too, and so does a segment that was only fallocated,
-// whose blocks are converted at their first write.
+// whose blocks are converted at their first write. To read records back through
+// the files that the writer has open, they would have to be counted, or never be
+// closed.
 //
 // # Locks
 //
-// Log.mu guards what is in memory. It is not held while the file system is
-// called, nor while somebody is woken. A caller may hold its own locks when it
-// calls Reserve, Append, ID or Release; those never block.
+// Log.mu guards what is in memory, and reopened.mu the list of the files that Read
+// has opened. Neither is held while the file system is called, nor while somebody
+// is woken, nor together with the other: the build tag lockcheck checks it. A
+// caller may hold its own locks when it calls Reserve, Append, ID, Release or
+// Bounds; those never block. Read does.
 //
 // # Invariants
 //
@@ -121,11 +148,16 @@
 //	I6  a record for which room was reserved finds room
 //	I7  behind the last batch there is nothing but zeros, synced, before
 //	    anything is appended
+//	I8  the indexes of a stream other than 0 leave no gap
+//	I9  Read returns what was appended last at an index and not cut before it was
+//	    called, byte for byte, or an error
 //
 // # Reading the package
 //
 // log.go is the interface; reserve.go, writer.go, gather.go, allocate.go and
-// claim.go are how it goes on; segment.go, batch.go, record.go and control.go are
-// the bytes; open.go, recover.go and tail.go read them back; fs.go is what is
-// asked of a disk.
+// claim.go are how it goes on; stream.go and reopen.go find records again;
+// segment.go, batch.go, record.go and control.go are the bytes; open.go,
+// recover.go and tail.go read them all back when the log is opened; inspect.go
+// does so for somebody who only looks, through readonly.go; fs.go is what is asked
+// of a disk.
 package stable

@@ -10,6 +10,10 @@ var (
 	ErrClosed = errors.New("stable: the log is closed")
 	// ErrInUse: another process, or another Log of this one, has the directory.
 	ErrInUse = errors.New("stable: the directory is in use")
+	// ErrNoLog: there is no log in the directory.
+	ErrNoLog = errors.New("stable: there is no log in the directory")
+	// ErrNoRecord: the stream has no record at the index.
+	ErrNoRecord = errors.New("stable: the stream has no record there")
 	// ErrVersion: a file was written by a newer version of this program.
 	ErrVersion = errors.New("stable: the format is newer than this program knows")
 )

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"weensydb/sim"
 )
 
 // TestFailure: a write or a sync that the disk refuses is final, even if the disk
@@ -13,9 +15,9 @@ func TestFailure(t *testing.T) {
 	for _, op := range []string{"write", "sync"} {
 		for _, name := range []string{segmentName(1), temporaryName, controlName} {
 			t.Run(op+" "+name, func(t *testing.T) {
-				d := newDisk(1)
+				d := sim.NewDisk(1)
 				var refusing atomic.Bool
-				d.refuse = func(o, n string) error {
+				d.Refuse = func(o, n string) error {
 					if o == op && n == name && refusing.CompareAndSwap(true, false) { // once
 						return syscall.EIO
 					}
@@ -32,7 +34,7 @@ func TestFailure(t *testing.T) {
 					room, v := l.Reserve(100, 0)
 					switch v {
 					case OK:
-						last = l.Append(room, Record{Payload: make([]byte, 100)})
+						last = l.Append(room, 0, 0, 0, make(Bytes, 100))
 						l.WhenStable(last, func() { woken.Add(1) })
 					case Broken:
 						break fill
@@ -69,9 +71,10 @@ func TestFailure(t *testing.T) {
 // those at hand; a restart works; and when there is room, the log goes on by
 // itself.
 func TestDiskFull(t *testing.T) {
-	d := newDisk(1)
+	d := sim.NewDisk(1)
 	const size = 1 << 10
-	d.capacity = controlFileSize + 2*size + 100
+	const capacity = controlFileSize + 2*size + 100
+	d.SetCapacity(capacity)
 	o := Options{FS: d, SegmentSize: size}
 	var taken int
 	fillUp := func(l *Log) {
@@ -79,7 +82,7 @@ func TestDiskFull(t *testing.T) {
 			room, v := l.Reserve(100, 0)
 			switch v {
 			case OK:
-				waitStable(l, l.Append(room, Record{Payload: make([]byte, 100)}))
+				waitStable(l, l.Append(room, 0, 0, 0, make(Bytes, 100)))
 				taken++
 			case Wait:
 				room := make(chan struct{})
@@ -105,9 +108,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatalf("%+v", l.Recovery())
 	}
 	fillUp(l)
-	d.mu.Lock()
-	d.capacity += 10 * size
-	d.mu.Unlock()
+	d.SetCapacity(capacity + 10*size)
 	eventually(t, "room again", func() bool {
 		room, v := l.Reserve(100, 0)
 		l.Release(room)
@@ -122,8 +123,8 @@ func TestDiskFull(t *testing.T) {
 // TestFullFromTheStart: a log whose first segment finds no room says so, is closed
 // and opened again, and gets on when there is room.
 func TestFullFromTheStart(t *testing.T) {
-	d := newDisk(1)
-	d.capacity = controlFileSize + 100
+	d := sim.NewDisk(1)
+	d.SetCapacity(controlFileSize + 100)
 	o := Options{FS: d, SegmentSize: 1 << 10}
 	for range 2 {
 		l := open(t, o)
@@ -134,7 +135,7 @@ func TestFullFromTheStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.capacity = 0
+	d.SetCapacity(0)
 	l := open(t, o)
 	produce(t, l, 1, 20)
 	if err := l.Close(); err != nil {

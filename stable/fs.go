@@ -4,10 +4,15 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+
+	"weensydb/lockcheck"
 )
 
 // FS is a directory. Its names contain no separators. The tests have one that
@@ -28,8 +33,10 @@ type FS interface {
 	Path(name string) string
 }
 
-// File is an open file of an FS.
-type File interface {
+// File is an open file of an FS. It is an alias of a type without a name, so that
+// package sim can have the same one without importing this package, whose tests
+// import sim.
+type File = interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
@@ -41,6 +48,7 @@ type File interface {
 // Dir returns the directory at path, and makes it if it is not there. Its parent
 // must exist.
 func Dir(path string) (FS, error) {
+	lockcheck.NoneHeld("mkdir")
 	err := os.Mkdir(path, 0o700)
 	if errors.Is(err, fs.ErrExist) {
 		return dir(path), nil
@@ -73,7 +81,27 @@ func openFile(path string, flags int) (File, error) {
 func (d dir) Rename(from, to string) error { return os.Rename(d.Path(from), d.Path(to)) }
 func (d dir) Remove(name string) error     { return os.Remove(d.Path(name)) }
 func (d dir) SyncDir() error               { return syncDir(string(d)) }
-func (d dir) Lock() (io.Closer, error)     { return lockFile(d.Path("lock")) }
+
+// Lock leaves the number of the process in the file. Only people read it, so that
+// it does not matter if that fails.
+func (d dir) Lock() (io.Closer, error) {
+	lock, err := lockFile(d.Path(lockName))
+	if err == nil {
+		os.WriteFile(d.Path(lockName), fmt.Appendln(nil, os.Getpid()), 0o600)
+	}
+	return lock, err
+}
+
+const lockName = "lock"
+
+// holder says who holds the lock at path, for people.
+func holder(path string) string {
+	b, _ := os.ReadFile(path)
+	if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+		return fmt.Sprintf("process %d", pid)
+	}
+	return "another process"
+}
 
 func (d dir) List() ([]string, error) {
 	entries, err := os.ReadDir(string(d))
@@ -96,8 +124,10 @@ func (f *diskFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
 func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if isMissing(err) {
 		return nil
 	}
 	return err

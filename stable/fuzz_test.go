@@ -2,7 +2,6 @@ package stable
 
 import (
 	"errors"
-	"slices"
 	"testing"
 )
 
@@ -11,7 +10,7 @@ import (
 // bytes as records too.
 func FuzzOpen(f *testing.F) {
 	s := newSample(f, false)
-	whole := slices.Clone(s.disk.names[segmentName(1)].seen)
+	whole := s.disk.Content(segmentName(1))
 	f.Add(whole[segmentHeaderSize:], false)
 	f.Add(whole[s.batches[0]+batchHeaderSize:s.batches[1]], true)
 	f.Fuzz(func(t *testing.T, b []byte, sealed bool) {

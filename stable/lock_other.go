@@ -23,6 +23,15 @@ func lockFile(path string) (io.Closer, error) {
 	return removeOnClose{f}, nil
 }
 
+// lockToRead refuses if the file at path exists, and makes none: a process that
+// opens the log meanwhile is not noticed.
+func lockToRead(path string) (io.Closer, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w: %s exists; if no process has the directory open, remove it", ErrInUse, path)
+}
+
 type removeOnClose struct{ *os.File }
 
 func (f removeOnClose) Close() error { return errors.Join(f.File.Close(), os.Remove(f.Name())) }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"weensydb/lockcheck"
 )
 
 // Log is a stable log. All methods may be called from any goroutine.
@@ -15,6 +17,7 @@ type Log struct {
 	fs       FS
 	lock     io.Closer
 	recovery Recovery
+	reopened reopened
 
 	wakeWriter    chan struct{} // holds one token
 	wakeAllocator chan struct{} // holds one token
@@ -30,11 +33,12 @@ type Log struct {
 	batches     int64  // written
 	woken       []func()
 
-	mu       sync.Mutex // guards the rest
-	err      error      // why nothing becomes stable any more
+	mu       lockcheck.Mutex // guards the rest
+	err      error           // why nothing becomes stable any more
 	closing  bool
 	fill     *batch   // being filled
 	sealed   []*batch // full, in order
+	flight   *batch   // being written, or nil
 	free     []*batch // to be used again
 	segment  *segment // where the next batch begins; nil if there is none yet
 	offset   int64    // and where in it, unless fill has records
@@ -49,7 +53,9 @@ type Log struct {
 	reserved reservations
 	unsynced int64 // bytes of records in memory
 	hurry    bool  // somebody waits for the bytes to be synced, whatever the mode says
+	released bool  // a reservation was given back: who waits for room has to be woken
 	control  control
+	streams  streams
 
 	gather gathering
 	stabs  []stabilityWaiter
@@ -83,16 +89,22 @@ func (l *Log) NextPosition() uint64 {
 	return l.next
 }
 
-// Append adds r to the log, within the room that was reserved for it, and
+// Append adds a record to the log, within the room that was reserved for it, and
 // returns its position. It copies the payload. It does not block, and it does not
 // fail: if the disk does, the record never becomes stable.
-func (l *Log) Append(room Reservation, r Record) (position uint64) {
+//
+// In a stream other than 0, index is one more than the last; or an earlier one,
+// and the stream forgets the records that it has from there on. A stream begins
+// with any index. A gap is the caller's mistake: Append panics (I8). Stream 0 is not
+// indexed, and may have any.
+func (l *Log) Append(room Reservation, stream, index uint64, kind byte, payload Payload) (position uint64) {
+	r := unwritten{stream, index, kind, payload, payload.Size()}
 	size := r.size()
-	must(room.taken() && charge(size) <= room.bytes, "I6: a record without room reserved for it")
+	must(room.taken() && charge(size) <= room.Bytes, "I6: a record without room reserved for it")
 	l.mu.Lock()
 	l.reserved.remove(room)
 	if len(l.rooms) > 0 {
-		l.hurry = true // who waits because of the reservation is woken after the sync, not under the caller's locks
+		l.hurry = true // who waits because of the reservation is woken after the sync
 	}
 	must(l.next <= l.control.positions, "I3: a position that was not claimed")
 	position = l.next
@@ -110,7 +122,7 @@ func (l *Log) Append(room Reservation, r Record) (position uint64) {
 
 // add puts r into the batch that is being filled, and reports whether the writer
 // has to know.
-func (l *Log) add(r *Record, size int64, position uint64) (wake bool) {
+func (l *Log) add(r *unwritten, size int64, position uint64) (wake bool) {
 	b := l.fill
 	if b.records > 0 && b.end()+size > b.segment.size {
 		l.sealFill()
@@ -120,7 +132,12 @@ func (l *Log) add(r *Record, size int64, position uint64) (wake bool) {
 		l.begin(b, size, position)
 		wake = true
 	}
+	end := len(b.data) + int(size)
 	b.data = r.appendTo(b.data)
+	must(len(b.data) == end, "a payload has the size that it says")
+	if r.stream != 0 {
+		l.index(b, r, b.data[end-int(size):], position)
+	}
 	b.records++
 	must(b.end() <= b.segment.size, "I6: a record beyond the end of its segment")
 	l.unsynced += size
@@ -229,6 +246,7 @@ func (l *Log) release() error {
 	if l.controlFile != nil {
 		errs = append(errs, l.controlFile.Close())
 	}
+	l.reopened.close()
 	return errors.Join(append(errs, l.lock.Close())...)
 }
 
@@ -241,6 +259,7 @@ func signal(c chan struct{}) {
 }
 
 func wakeAll(wake []func()) {
+	lockcheck.NoneHeld("wake")
 	for _, w := range wake {
 		w()
 	}

@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"weensydb/lockcheck"
+	"weensydb/sim"
 )
 
 // eventually waits for a condition.
@@ -70,7 +73,7 @@ func produce(t testing.TB, l *Log, goroutines, n int) {
 				if !room.taken() {
 					return
 				}
-				waitStable(l, l.Append(room, Record{Payload: payload[:cap(payload)]}))
+				waitStable(l, l.Append(room, 0, 0, 0, Bytes(payload[:cap(payload)])))
 			}
 		})
 	}
@@ -139,16 +142,16 @@ func TestInUse(t *testing.T) {
 // TestGroupCommit: records of many share a sync, and everyone gets on.
 func TestGroupCommit(t *testing.T) {
 	const goroutines, n = 50, 20
-	d := newDisk(1)
-	d.hold = func(op, _ string) {
+	d := sim.NewDisk(1)
+	d.Hold = func(op, _ string) {
 		if op == "sync" {
 			time.Sleep(time.Millisecond) // a slow disk, not a wait for something
 		}
 	}
 	l := open(t, Options{FS: d, SegmentSize: 1 << 20})
-	before := d.syncs
+	before := d.Syncs()
 	produce(t, l, goroutines, n)
-	if syncs := d.syncs - before; syncs > goroutines*n/10 {
+	if syncs := d.Syncs() - before; syncs > goroutines*n/10 {
 		t.Errorf("%d syncs for %d records", syncs, goroutines*n)
 	}
 	if err := l.Close(); err != nil {
@@ -158,10 +161,10 @@ func TestGroupCommit(t *testing.T) {
 
 // TestAppendDoesNotBlock: while the disk hangs, records are taken up to the cap.
 func TestAppendDoesNotBlock(t *testing.T) {
-	d := newDisk(1)
+	d := sim.NewDisk(1)
 	var hanging atomic.Bool
 	release := make(chan struct{})
-	d.hold = func(op, name string) {
+	d.Hold = func(op, name string) {
 		if op == "sync" && name == segmentName(1) && hanging.Load() {
 			<-release
 		}
@@ -177,7 +180,7 @@ func TestAppendDoesNotBlock(t *testing.T) {
 			}
 			break
 		}
-		l.Append(room, Record{Payload: make([]byte, 100)})
+		l.Append(room, 0, 0, 0, make(Bytes, 100))
 		taken++
 	}
 	if l.Stable() != 0 || taken < 40 || taken > 80 {
@@ -197,20 +200,20 @@ func TestAppendDoesNotBlock(t *testing.T) {
 // TestTooBig: what no segment holds is told at once, and the largest that one
 // holds gets in.
 func TestTooBig(t *testing.T) {
-	l := open(t, Options{FS: newDisk(1), SegmentSize: 4 << 10, MaxUnsynced: 1 << 10})
+	l := open(t, Options{FS: sim.NewDisk(1), SegmentSize: 4 << 10, MaxUnsynced: 1 << 10})
 	defer l.Close()
 	largest := MaxPayload(4 << 10)
 	if _, v := l.Reserve(largest+1, 0); v != TooBig {
 		t.Error(v)
 	}
 	for range 5 {
-		waitStable(l, l.Append(reserve(t, l, largest), Record{Stream: 1<<64 - 1, Index: 1<<64 - 1, Payload: make([]byte, largest)}))
+		waitStable(l, l.Append(reserve(t, l, largest), 1<<64-1, 1<<64-1, 255, make(Bytes, largest)))
 	}
 }
 
 // TestClaims: numbers go on when a block is used up.
 func TestClaims(t *testing.T) {
-	d := newDisk(1)
+	d := sim.NewDisk(1)
 	l := open(t, Options{FS: d, SegmentSize: 4 << 10, claimBlock: 8})
 	produce(t, l, 3, 40)
 	if err := l.Close(); err != nil {
@@ -225,31 +228,30 @@ func TestClaims(t *testing.T) {
 
 // TestInterval: a record is stable at once and synced without anybody's doing.
 func TestInterval(t *testing.T) {
-	d := newDisk(1)
+	d := sim.NewDisk(1)
 	l := open(t, Options{FS: d, SegmentSize: 4 << 10, Mode: Interval, Interval: 20 * time.Millisecond})
-	p := l.Append(reserve(t, l, 3), Record{Payload: []byte("abc")})
+	p := l.Append(reserve(t, l, 3), 0, 0, 0, Bytes("abc"))
 	if l.Stable() != p {
 		t.Error("not stable at once")
 	}
-	eventually(t, "synced", func() bool {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		return bytes.Contains(d.names[segmentName(1)].synced, []byte("abc"))
-	})
+	eventually(t, "synced", func() bool { return bytes.Contains(d.Stable(segmentName(1)), []byte("abc")) })
 	l.Close()
 }
 
 // TestAppendAllocates nothing.
 func TestAppendAllocates(t *testing.T) {
-	l := open(t, Options{FS: newDisk(1), SegmentSize: 1 << 20, manual: true})
-	payload := make([]byte, 100)
+	if lockcheck.Enabled {
+		t.Skip("the build tag lockcheck allocates at every lock")
+	}
+	l := open(t, Options{FS: sim.NewDisk(1), SegmentSize: 1 << 20, manual: true})
+	var payload Payload = make(Bytes, 100)
 	n := testing.AllocsPerRun(1000, func() {
-		room, v := l.Reserve(len(payload), 1)
+		room, v := l.Reserve(payload.Size(), 1)
 		if v != OK {
 			t.Fatal(v)
 		}
-		l.ID(&room)
-		l.Append(room, Record{Payload: payload})
+		_, room = l.ID(room)
+		l.Append(room, 0, 0, 0, payload)
 	})
 	if n > 0 {
 		t.Errorf("%v allocations", n)

@@ -2,9 +2,6 @@ package stable
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
-	"slices"
 )
 
 // Open opens the log, or makes it: it reads it all, hands its records to
@@ -21,8 +18,9 @@ func Open(o Options) (*Log, error) {
 			return nil, err
 		}
 	}
+	directory = checked(directory)
 	l := &Log{
-		options: o, fs: directory, gather: newGathering(&o), fill: newBatch(),
+		options: o, fs: directory, reopened: reopened{fs: directory}, gather: newGathering(&o), fill: newBatch(),
 		wakeWriter: make(chan struct{}, 1), wakeAllocator: make(chan struct{}, 1),
 		failed: make(chan struct{}), stop: make(chan struct{}),
 	}
@@ -46,19 +44,15 @@ func (l *Log) open() error {
 	if err != nil {
 		return err
 	}
-	s := &scan{options: &l.options, fs: l.fs}
-	for _, n := range numbers {
-		seg, err := openSegment(l.fs, l.control.identity, n)
-		if err != nil {
-			return err
-		}
-		l.spares = append(l.spares, seg) // for release; adopt sorts them
-		s.segments = append(s.segments, seg)
+	l.spares, err = openSegments(l.fs, l.control.identity, numbers) // for release; adopt sorts them
+	if err != nil {
+		return err
 	}
+	s := &scan{options: &l.options, fs: l.fs, segments: l.spares, streams: streams{stale: l.options.stale}}
 	if err := s.run(); err != nil {
 		return err
 	}
-	if err := l.checkEnd(s); err != nil {
+	if err := s.checkEnd(&l.control); err != nil {
 		return err
 	}
 	l.report(s)
@@ -71,26 +65,18 @@ func (l *Log) open() error {
 	return l.begun()
 }
 
-// openControl opens the control file, and returns the numbers of the segments.
+// openControl opens the control file, or makes it, and returns the numbers of the
+// segments.
 func (l *Log) openControl() (numbers []uint64, err error) {
-	names, err := l.fs.List()
+	numbers, err = listSegments(l.fs)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		if n, ok := segmentNumber(name); ok {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
 	var whole int
-	l.controlFile, l.control, whole, err = openControl(l.fs)
-	if errors.Is(err, fs.ErrNotExist) && len(numbers) == 0 {
+	l.controlFile, l.control, whole, err = openControl(l.fs, len(numbers))
+	if errors.Is(err, ErrNoLog) {
 		l.controlFile, l.control, err = createControl(l.fs)
 		whole = 2 // it was written just now
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		err = &DamageError{l.fs.Path(controlName), 0, "there are segments, but this file is missing"}
 	}
 	if err != nil {
 		return nil, err
@@ -98,45 +84,7 @@ func (l *Log) openControl() (numbers []uint64, err error) {
 	if whole < 2 {
 		l.options.Logger.Warn("one of the two copies in the control file of the log was not valid; it is written anew from the other", "file", l.fs.Path(controlName))
 	}
-	return numbers, l.checkNumbers(numbers)
-}
-
-// checkNumbers demands every segment from the oldest to the newest known.
-func (l *Log) checkNumbers(numbers []uint64) error {
-	want := l.control.oldest
-	for _, n := range numbers {
-		if n != want {
-			break
-		}
-		want++
-	}
-	if want <= l.control.newest || uint64(len(numbers)) != want-l.control.oldest {
-		return &DamageError{l.fs.Path(segmentName(want)), 0, "the file is missing"}
-	}
-	return nil
-}
-
-// checkEnd compares what was read with what the control file knows.
-func (l *Log) checkEnd(s *scan) error {
-	c := &l.control
-	var file string
-	var at int64
-	if len(s.segments) > 0 {
-		file, at = l.fs.Path(s.segments[s.current].name), s.end.offset
-	}
-	switch {
-	case s.last > c.positions:
-		return &DamageError{l.fs.Path(controlName), 48, fmt.Sprintf("positions up to %d are claimed, but the log has %d: the file is from an earlier time", c.positions, s.last)}
-	case !c.clean:
-		return nil
-	case s.found.Cut.Bytes > 0:
-		return &DamageError{s.found.Cut.File, s.found.Cut.Offset, "there is something behind the end at which the log was closed"}
-	case s.end != c.end:
-		return &DamageError{file, at, fmt.Sprintf("the log ends here, but it was closed at byte %d of %s", c.end.offset, segmentName(c.end.segment))}
-	case c.nextPosition <= s.last:
-		return &DamageError{l.fs.Path(controlName), 64, "the next position is one that the log has"}
-	}
-	return nil
+	return l.control.checkNumbers(l.fs, numbers)
 }
 
 // report says what was found. A cut is loud.
@@ -172,7 +120,7 @@ func (l *Log) settle(s *scan) error {
 // adopt takes over the segments: those before the current one are not needed any
 // more, those after it are spares.
 func (l *Log) adopt(s *scan) error {
-	l.chain, l.written = s.end.checksum, s.last
+	l.chain, l.written, l.streams = s.end.checksum, s.last, s.streams
 	l.newest = l.control.oldest - 1 + uint64(len(s.segments))
 	if len(s.segments) == 0 {
 		return nil
@@ -190,10 +138,7 @@ func (l *Log) adopt(s *scan) error {
 // takes "clean" back before a number is given.
 func (l *Log) begun() error {
 	c := &l.control
-	l.next, l.nextID = c.positions+1, c.ids+1
-	if c.clean {
-		l.next, l.nextID = c.nextPosition, c.nextID
-	}
+	l.next, l.nextID = c.goesOn()
 	l.leftOut = l.next != l.written+1
 	l.stable.Store(l.next - 1) // the numbers left out are of no record
 	if l.segment == nil {

@@ -28,7 +28,7 @@ type Options struct {
 	Dir string
 	// FS is the directory behind an interface. Default: Dir of this machine.
 	FS FS
-	// SegmentSize of new segments, in bytes; a multiple of 512. It bounds the size
+	// SegmentSize of new segments, in bytes; a multiple of SectorSize. It bounds the size
 	// of a record (see MaxPayload), and one segment is kept ahead. Default 64 MiB.
 	SegmentSize int64
 	// Mode of durability. Default Always.
@@ -50,12 +50,16 @@ type Options struct {
 	claimBlock uint64 // how many numbers are claimed at a time; 1<<20
 	manual     bool   // tests: no goroutines, the test makes the steps
 	unchained  bool   // tests: a broken variant that accepts a batch without its chain
+	stale      bool   // tests: a broken variant of streams, while Open runs
 }
+
+// MaxSegmentSize is the largest SegmentSize, in bytes: the length of a batch has
+// 32 bits.
+const MaxSegmentSize = 1 << 31
 
 const (
 	defaultSegmentSize = 64 << 20
 	minSegmentSize     = 1 << 10
-	maxSegmentSize     = 1 << 31 // the length of a batch has 32 bits
 	defaultMaxUnsynced = 16 << 20
 	defaultClaimBlock  = 1 << 20
 )
@@ -81,8 +85,8 @@ func (o Options) complete() (Options, error) {
 	if o.Dir == "" && o.FS == nil {
 		errs = append(errs, errors.New("stable: no directory"))
 	}
-	if o.SegmentSize < minSegmentSize || o.SegmentSize > maxSegmentSize || o.SegmentSize%sectorSize != 0 {
-		errs = append(errs, fmt.Errorf("stable: segment size %d is not a multiple of %d from %d to %d", o.SegmentSize, sectorSize, minSegmentSize, maxSegmentSize))
+	if o.SegmentSize < minSegmentSize || o.SegmentSize > MaxSegmentSize || o.SegmentSize%SectorSize != 0 {
+		errs = append(errs, fmt.Errorf("stable: segment size %d is not a multiple of %d from %d to %d", o.SegmentSize, SectorSize, minSegmentSize, MaxSegmentSize))
 	}
 	if o.Mode < Always || o.Mode > None {
 		errs = append(errs, fmt.Errorf("stable: unknown mode %d", o.Mode))
@@ -97,4 +101,11 @@ func (o Options) complete() (Options, error) {
 // can hold, in bytes.
 func MaxPayload(segmentSize int64) int {
 	return int(segmentSize - segmentHeaderSize - batchHeaderSize - maxRecordOverhead)
+}
+
+// LeastSegmentSize returns the size of the smallest segments that can hold a
+// payload of that length. Both are in bytes.
+func LeastSegmentSize(payload int) int64 {
+	size := segmentHeaderSize + charge(int64(payload)+maxRecordOverhead)
+	return max(minSegmentSize, (size+SectorSize-1)/SectorSize*SectorSize)
 }

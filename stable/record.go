@@ -2,11 +2,10 @@ package stable
 
 import "encoding/binary"
 
-// A Record is what the log keeps.
+// A Record is what the log has kept.
 type Record struct {
-	// Position is given by Append, and told by Open.
 	Position uint64
-	// Stream and Index are the caller's; the log keeps them as they are.
+	// Stream, Index and Kind are the caller's; the log keeps them as they are.
 	Stream, Index uint64
 	Kind          byte
 	Payload       []byte
@@ -16,9 +15,33 @@ type Record struct {
 // two varints of 64 bits, a byte, a varint of 32 bits.
 const maxRecordOverhead = 10 + 10 + 1 + 5
 
+// Payload is what a record holds, as it comes: it is copied once, straight to the
+// batch, under the log's lock.
+type Payload interface {
+	Size() int // bytes
+	AppendTo(dst []byte) []byte
+}
+
+// Bytes is a Payload that is bytes.
+type Bytes []byte
+
+// Size returns the length of b.
+func (b Bytes) Size() int { return len(b) }
+
+// AppendTo appends b to dst.
+func (b Bytes) AppendTo(dst []byte) []byte { return append(dst, b...) }
+
+// unwritten is a record that is being appended.
+type unwritten struct {
+	stream, index uint64
+	kind          byte
+	payload       Payload
+	length        int // of the payload
+}
+
 // size returns the length of r on disk.
-func (r *Record) size() int64 {
-	return int64(uvarintSize(r.Stream)+uvarintSize(r.Index)+1+uvarintSize(uint64(len(r.Payload)))) + int64(len(r.Payload))
+func (r *unwritten) size() int64 {
+	return int64(uvarintSize(r.stream)+uvarintSize(r.index)+1+uvarintSize(uint64(r.length))) + int64(r.length)
 }
 
 func uvarintSize(v uint64) int {
@@ -30,12 +53,12 @@ func uvarintSize(v uint64) int {
 }
 
 // appendTo appends r to dst.
-func (r *Record) appendTo(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, r.Stream)
-	dst = binary.AppendUvarint(dst, r.Index)
-	dst = append(dst, r.Kind)
-	dst = binary.AppendUvarint(dst, uint64(len(r.Payload)))
-	return append(dst, r.Payload...)
+func (r *unwritten) appendTo(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, r.stream)
+	dst = binary.AppendUvarint(dst, r.index)
+	dst = append(dst, r.kind)
+	dst = binary.AppendUvarint(dst, uint64(r.length))
+	return r.payload.AppendTo(dst)
 }
 
 // parseRecord takes a record from the front of b. The payload points into b.

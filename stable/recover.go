@@ -12,12 +12,14 @@ type scan struct {
 	segments []*segment
 	window   window
 	found    Recovery
+	seen     []Segment // what was found in each
 
 	end     place  // behind the last valid batch
 	current int    // index of the segment of end
 	last    uint64 // position of the last record
-	total   int64  // bytes of all segments
-	done    int64  // bytes of the segments that were read
+	streams streams
+	total   int64 // bytes of all segments
+	done    int64 // bytes of the segments that were read
 }
 
 // run reads all batches. A torn tail is in s.found.Cut; nothing was changed yet.
@@ -30,6 +32,7 @@ func (s *scan) run() error {
 	}
 	for i, seg := range s.segments {
 		s.window.segment, s.window.buffer, s.window.at = seg, s.window.buffer[:0], 0
+		s.seen = append(s.seen, Segment{Name: seg.name, Number: seg.number, Size: seg.size, Used: segmentHeaderSize})
 		behind, err := s.segment(i)
 		if err != nil {
 			return err
@@ -66,6 +69,7 @@ func (s *scan) segment(i int) (behind int64, err error) {
 			return at, err
 		}
 		at = align(at + batchHeaderSize + int64(h.length))
+		s.seen[i].add(&h, at)
 		s.end, s.current = place{seg.number, at, sum}, i
 		if now := time.Now(); now.Sub(shown) > 100*time.Millisecond {
 			shown = now
@@ -112,12 +116,17 @@ func (s *scan) numbered(h *batchHeader) bool {
 // deliver hands out the records of a batch. Its checksum was right, so that they
 // are as they were written.
 func (s *scan) deliver(i int, at int64, h batchHeader, payload []byte) error {
+	end := at + batchHeaderSize + int64(len(payload))
 	for n := range h.records {
 		r, rest, ok := parseRecord(payload)
 		if !ok {
 			return s.damage(i, at, "record %d of the batch makes no sense, although the checksum is right", n)
 		}
-		r.Position, payload = h.first+uint64(n), rest
+		r.Position = h.first + uint64(n)
+		if !s.index(&r, payload[:len(payload)-len(rest)], end-int64(len(payload))) {
+			return s.damage(i, at, "index %d of stream %d leaves a gap, although the checksum is right", r.Index, r.Stream)
+		}
+		payload = rest
 		if s.options.OnRecord != nil {
 			if err := s.options.OnRecord(r); err != nil {
 				return fmt.Errorf("stable: record at position %d, in the batch at byte %d of %s: %w", r.Position, at, s.segments[i].name, err)
@@ -130,6 +139,28 @@ func (s *scan) deliver(i int, at int64, h batchHeader, payload []byte) error {
 	s.last = h.first + uint64(h.records) - 1
 	s.found.Batches++
 	s.found.Records += int64(h.records)
+	return nil
+}
+
+// checkEnd compares what was read with what the control file knows.
+func (s *scan) checkEnd(c *control) error {
+	var file string
+	var at int64
+	if len(s.segments) > 0 {
+		file, at = s.fs.Path(s.segments[s.current].name), s.end.offset
+	}
+	switch {
+	case s.last > c.positions:
+		return &DamageError{s.fs.Path(controlName), 48, fmt.Sprintf("positions up to %d are claimed, but the log has %d: the file is from an earlier time", c.positions, s.last)}
+	case !c.clean:
+		return nil
+	case s.found.Cut.Bytes > 0:
+		return &DamageError{s.found.Cut.File, s.found.Cut.Offset, "there is something behind the end at which the log was closed"}
+	case s.end != c.end:
+		return &DamageError{file, at, fmt.Sprintf("the log ends here, but it was closed at byte %d of %s", c.end.offset, segmentName(c.end.segment))}
+	case c.nextPosition <= s.last:
+		return &DamageError{s.fs.Path(controlName), 64, "the next position is one that the log has"}
+	}
 	return nil
 }
 

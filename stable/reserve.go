@@ -1,5 +1,7 @@
 package stable
 
+import "weensydb/lockcheck"
+
 // Verdict is the answer of Reserve.
 type Verdict int
 
@@ -21,13 +23,14 @@ const (
 func (v Verdict) String() string { return [...]string{"ok", "wait", "full", "too big", "broken"}[v] }
 
 // Reservation is the room for one record. It is used up by one Append or one
-// Release. The zero value is none.
+// Release. The zero value is none. Its fields are the log's: they can be seen so
+// that other packages can carry it about as a type of their own.
 type Reservation struct {
-	bytes int64
-	ids   uint64
+	Bytes int64
+	IDs   uint64
 }
 
-func (r Reservation) taken() bool { return r.bytes > 0 }
+func (r Reservation) taken() bool { return r.Bytes > 0 }
 
 // charge is what a record takes at most in a segment: it may be the only one of
 // its batch.
@@ -42,12 +45,12 @@ type reservations struct {
 }
 
 func (s reservations) with(r Reservation) reservations {
-	return reservations{s.records + 1, s.ids + r.ids, s.bytes + r.bytes, max(s.largest, r.bytes)}
+	return reservations{s.records + 1, s.ids + r.IDs, s.bytes + r.Bytes, max(s.largest, r.Bytes)}
 }
 
 func (s *reservations) remove(r Reservation) {
-	must(s.records > 0 && s.bytes >= r.bytes && s.ids >= r.ids, "I6: a reservation that was used twice")
-	s.records, s.ids, s.bytes = s.records-1, s.ids-r.ids, s.bytes-r.bytes
+	must(s.records > 0 && s.bytes >= r.Bytes && s.ids >= r.IDs, "I6: a reservation that was used twice")
+	s.records, s.ids, s.bytes = s.records-1, s.ids-r.IDs, s.bytes-r.Bytes
 	if s.records == 0 {
 		s.largest = 0
 	}
@@ -93,7 +96,7 @@ func (l *Log) judge(r Reservation) Verdict {
 		return Broken
 	case l.next+sum.records-1 > l.control.positions || l.nextID+sum.ids-1 > l.control.ids:
 		return Wait
-	case held > 0 && held+r.bytes > l.options.MaxUnsynced:
+	case held > 0 && held+r.Bytes > l.options.MaxUnsynced:
 		l.hurry = true // a mode that syncs seldom would not get there by itself
 		return Wait
 	case l.fits(sum):
@@ -124,32 +127,36 @@ func (l *Log) fits(sum reservations) bool {
 	return sum.bytes <= room
 }
 
-// Release gives back a reservation that is not needed.
+// Release gives back a reservation that is not needed. Who waits for room is
+// woken by the writer: the caller may hold locks.
 func (l *Log) Release(r Reservation) {
 	if !r.taken() {
 		return
 	}
 	l.mu.Lock()
 	l.reserved.remove(r)
-	wake := l.takeRooms()
+	l.released = len(l.rooms) > 0
+	wake := l.released
 	l.mu.Unlock()
-	wakeAll(wake)
+	if wake {
+		signal(l.wakeWriter)
+	}
 }
 
-// ID returns an item ID that was never given before and counts it against r.
-func (l *Log) ID(r *Reservation) uint64 {
-	must(r.taken() && r.ids > 0, "I3: an ID that was not reserved")
+// ID returns an item ID that was never given before, and what is left of r.
+func (l *Log) ID(r Reservation) (uint64, Reservation) {
+	must(r.taken() && r.IDs > 0, "I3: an ID that was not reserved")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	must(l.nextID <= l.control.ids, "I3: an ID that was not claimed")
 	id := l.nextID
 	l.nextID++
-	r.ids--
+	r.IDs--
 	l.reserved.ids--
 	if l.claimLow() {
 		signal(l.wakeWriter)
 	}
-	return id
+	return id, r
 }
 
 // WhenRoom calls wake once, when a Reserve that was told to Wait may be tried
@@ -165,6 +172,7 @@ func (l *Log) WhenRoom(payload, ids int, wake func()) {
 		return
 	}
 	l.mu.Unlock()
+	lockcheck.NoneHeld("wake")
 	wake()
 }
 

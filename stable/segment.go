@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,7 +14,6 @@ const (
 	segmentHeaderSize = 64
 	segmentMagic      = "weensySG"
 	formatVersion     = 1
-	sectorSize        = 512 // the unit that a disk writes whole
 
 	segmentSuffix = ".log"
 	temporaryName = "new.tmp" // of a file that is being made
@@ -22,6 +22,9 @@ const (
 	// it would hold up those of the batches.
 	fillStep = 4 << 20
 )
+
+// SectorSize is the unit that a disk writes whole, in bytes.
+const SectorSize = 512
 
 // zeros is what segments are filled with, and compared with.
 var zeros [256 << 10]byte
@@ -126,6 +129,30 @@ func (s *segment) header(identity uint64) []byte {
 	le.PutUint64(b[40:], uint64(s.size))
 	le.PutUint32(b[60:], checksum(b[:60]))
 	return b
+}
+
+// listSegments returns the numbers of the segments, in order.
+func listSegments(fs FS) (numbers []uint64, err error) {
+	names, err := fs.List()
+	for _, name := range names {
+		if n, ok := segmentNumber(name); ok {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, err
+}
+
+// openSegments opens segments, up to the first that is not whole.
+func openSegments(fs FS, identity uint64, numbers []uint64) (segments []*segment, err error) {
+	for _, n := range numbers {
+		s, err := openSegment(fs, identity, n)
+		if err != nil {
+			return segments, err
+		}
+		segments = append(segments, s)
+	}
+	return segments, nil
 }
 
 // openSegment opens a segment and checks its header. A segment had its header

@@ -1,5 +1,7 @@
 package stable
 
+import "weensydb/lockcheck"
+
 // stabilityWaiter waits for a position to be stable.
 type stabilityWaiter struct {
 	position uint64
@@ -17,6 +19,7 @@ func (l *Log) WhenStable(position uint64, wake func()) {
 	if position > l.stable.Load() && l.await(position, wake) {
 		return
 	}
+	lockcheck.NoneHeld("wake")
 	wake()
 }
 

@@ -34,7 +34,7 @@ func (l *Log) work() (work bool, patience time.Duration, goOn bool) {
 	switch {
 	case l.err != nil:
 		return false, 0, false
-	case len(l.sealed) > 0 || l.claimLow():
+	case len(l.sealed) > 0 || l.claimLow() || l.released:
 		return true, 0, true
 	case l.fill.records == 0:
 		return false, -1, !l.closing
@@ -58,7 +58,8 @@ func (l *Log) writeOut() {
 	}
 }
 
-// step claims numbers if there are few, and writes a batch if there is one.
+// step claims numbers if there are few, wakes who waits for room that was given
+// back, and writes a batch if there is one.
 func (l *Log) step() {
 	l.mu.Lock()
 	low := l.claimLow()
@@ -69,6 +70,7 @@ func (l *Log) step() {
 			return
 		}
 	}
+	l.wakeRooms()
 	b := l.take()
 	if b == nil {
 		return
@@ -79,6 +81,17 @@ func (l *Log) step() {
 		return
 	}
 	l.committed(b, time.Since(began))
+}
+
+// wakeRooms wakes who waits for room, if some was given back.
+func (l *Log) wakeRooms() {
+	l.mu.Lock()
+	var wake []func()
+	if l.released {
+		l.released, wake = false, l.takeRooms()
+	}
+	l.mu.Unlock()
+	wakeAll(wake)
 }
 
 // take returns the batch to write next, or nil.
@@ -93,6 +106,7 @@ func (l *Log) take() *batch {
 	}
 	b := l.sealed[0]
 	l.sealed = append(l.sealed[:0], l.sealed[1:]...)
+	l.flight = b
 	if len(l.sealed) == 0 {
 		l.hurry = false // all that was there is on its way
 	}
@@ -129,6 +143,7 @@ func (l *Log) committed(b *batch, took time.Duration) {
 	l.unsynced -= int64(len(b.data) - batchHeaderSize)
 	l.woken = append(l.takeStable(l.woken[:0]), l.takeRooms()...)
 	done := l.takeRetired(b.segment.number)
+	l.flight = nil
 	l.recycle(b)
 	l.mu.Unlock()
 	wakeAll(l.woken)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"weensydb/sim"
 )
 
 var (
@@ -22,7 +24,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // world is a disk, the log on it, and what is known of what it must hold.
 type world struct {
 	rng     *rand.Rand
-	disk    *disk
+	disk    *sim.Disk
 	options Options
 	log     *Log
 
@@ -31,15 +33,17 @@ type world struct {
 	given    uint64   // the highest position ever given
 	givenID  uint64
 	closed   bool // cleanly
+	held     held // by the streams
+	reading  *reading
 	crashes  int
 	cuts     int
 	lostSome int // crashes that lost records that were not stable
 }
 
 func newWorld(seed uint64, mode Mode) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 2)), disk: newDisk(seed)}
+	w := &world{rng: rand.New(rand.NewPCG(seed, 2)), disk: sim.NewDisk(seed)}
 	w.options = Options{
-		FS: w.disk, SegmentSize: 2 << 10, MaxUnsynced: 3 << 10, Mode: mode, Logger: quiet,
+		SegmentSize: 2 << 10, MaxUnsynced: 3 << 10, Mode: mode, Logger: quiet,
 		claimBlock: 16, manual: true,
 	}
 	return w
@@ -48,23 +52,25 @@ func newWorld(seed uint64, mode Mode) *world {
 // live runs the log until it crashes, or is closed, and comes back.
 func (w *world) live() error {
 	if w.rng.IntN(3) == 0 {
-		w.disk.countdown = w.rng.IntN(60) // perhaps while recovering
+		w.disk.CrashAfter(w.rng.IntN(60)) // perhaps while recovering
 	}
 	if err := w.open(); err != nil {
 		return err
 	}
 	if w.log != nil && w.rng.IntN(20) > 0 {
-		w.disk.countdown = w.rng.IntN(30)
+		w.disk.CrashAfter(w.rng.IntN(30))
 	}
-	for n := w.rng.IntN(80); n > 0 && !w.disk.crashed && w.log != nil; n-- {
-		w.step()
+	for n := w.rng.IntN(80); n > 0 && !w.disk.Crashed() && w.log != nil; n-- {
+		if err := w.step(); err != nil {
+			return err
+		}
 	}
-	if w.log != nil && !w.disk.crashed && w.rng.IntN(4) == 0 {
+	if w.log != nil && !w.disk.Crashed() && w.rng.IntN(4) == 0 {
 		if err := w.log.Close(); err == nil {
 			w.closed, w.stable = true, w.log.Stable()
 			w.log = nil
 			if w.rng.IntN(2) == 0 {
-				w.disk.crash() // a clean stop needs no luck
+				w.disk = w.disk.Crash() // a clean stop needs no luck
 			}
 			return nil
 		}
@@ -80,22 +86,23 @@ func (w *world) live() error {
 func (w *world) stop() {
 	w.crashes++
 	if w.rng.IntN(4) == 0 {
-		w.disk.kill()
+		w.disk = w.disk.Kill()
 	} else {
-		w.disk.crash()
+		w.disk = w.disk.Crash()
 	}
 }
 
 // open opens the log and checks what it holds. A crash meanwhile is no error.
 func (w *world) open() error {
 	var found []Record
+	w.options.FS = w.disk
 	w.options.OnRecord = func(r Record) error {
 		r.Payload = bytes.Clone(r.Payload)
 		found = append(found, r)
 		return nil
 	}
 	l, err := Open(w.options)
-	if errors.Is(err, errCrashed) || errors.Is(err, errCrashing) {
+	if errors.Is(err, sim.ErrCrashed) {
 		w.closed = false // it may have taken that back
 		return nil
 	}
@@ -125,7 +132,10 @@ func (w *world) check(found []Record) error {
 		}
 		w.lostSome++
 	}
-	w.history = found
+	w.history, w.held = found, hold(found)
+	if err := w.readAll(); err != nil {
+		return err
+	}
 	next, id := w.log.next, w.log.nextID
 	switch {
 	case w.closed && (next != w.given+1 || id != w.givenID+1):
@@ -139,7 +149,7 @@ func (w *world) check(found []Record) error {
 }
 
 // step does one random thing to the log.
-func (w *world) step() {
+func (w *world) step() error {
 	switch w.rng.IntN(6) {
 	case 0, 1, 2, 3:
 		w.append()
@@ -150,6 +160,7 @@ func (w *world) step() {
 			w.log.addSegment()
 		}
 	}
+	return w.readSome()
 }
 
 func (w *world) append() {
@@ -167,7 +178,8 @@ func (w *world) append() {
 		return
 	}
 	for range w.rng.IntN(ids + 1) {
-		id := w.log.ID(&room)
+		var id uint64
+		id, room = w.log.ID(room)
 		must(id > w.givenID, "test: an ID was given twice")
 		w.givenID = id
 	}
@@ -175,11 +187,13 @@ func (w *world) append() {
 	for i := range payload {
 		payload[i] = byte(w.rng.Uint32())
 	}
-	r := Record{Stream: w.rng.Uint64N(3), Index: w.rng.Uint64N(1000), Kind: byte(w.rng.Uint32()), Payload: payload}
-	r.Position = w.log.Append(room, r)
+	r := Record{Stream: w.rng.Uint64N(4), Kind: byte(w.rng.Uint32()), Payload: payload}
+	r.Index = w.held.index(w.rng, r.Stream)
+	r.Position = w.log.Append(room, r.Stream, r.Index, r.Kind, Bytes(payload))
 	must(r.Position > w.given, "test: a position was given twice")
 	w.given = r.Position
 	w.history = append(w.history, r)
+	w.held.add(r)
 }
 
 // survive runs worlds until there were as many crashes, and returns the first
@@ -247,7 +261,7 @@ func TestCrashesCatch(t *testing.T) {
 			return func(op, name string) bool { return op == "sync" && isSegment(name) }
 		}},
 		{"segment used before its directory is synced", func(w *world) func(op, name string) bool {
-			return func(op, name string) bool { return op == "syncdir" && w.disk.names[segmentName(2)] != nil }
+			return func(op, name string) bool { return op == "syncdir" && w.disk.Content(segmentName(2)) != nil }
 		}},
 		{"segment used before it is synced", func(*world) func(op, name string) bool {
 			return func(op, name string) bool { return op == "sync" && name == temporaryName }
@@ -261,7 +275,7 @@ func TestCrashesCatch(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w, err := survive(seed(t), 20000, Always, func(w *world) { w.disk.lie = c.lie(w) })
+			w, err := survive(seed(t), 20000, Always, func(w *world) { w.disk.Lie = c.lie(w) })
 			if err == nil {
 				t.Fatal("nothing was found in", w.crashes, "crashes")
 			}

@@ -166,7 +166,7 @@ func (c *conn) read() error {
 	room := c.session.Room()
 	if len(room) == 0 {
 		switch {
-		case c.session.Waiting() && c.server.stopped():
+		case c.session.Waiting() && c.server.stopped() && !c.session.Ended():
 			c.session.EOF()
 		case c.session.Waiting():
 			c.await() // that the client has gone would not be noticed here

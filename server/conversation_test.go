@@ -189,7 +189,7 @@ func openPeer(t *testing.T, c *conversation) *peer {
 func openDB(t testing.TB, cfg weensydb.Config) *weensydb.DB {
 	t.Helper()
 	cfg.Weensy, cfg.Memcache = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}
-	cfg.Memory = 64 << 20
+	cfg.Memory, cfg.Dir = 64<<20, t.TempDir()
 	db, err := weensydb.Open(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func TestDrainAnswersBacklog(t *testing.T) {
 // TestDrainEnds: clients that do not take their replies, or do not finish what
 // they began, cannot hold the server longer than its limit.
 func TestDrainEnds(t *testing.T) {
-	db, err := weensydb.Open(weensydb.Config{Memcache: []string{"127.0.0.1:0"}, Memory: 64 << 20, DrainTimeout: shortly})
+	db, err := weensydb.Open(weensydb.Config{Memcache: []string{"127.0.0.1:0"}, Dir: t.TempDir(), Memory: 64 << 20, DrainTimeout: shortly})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,11 +16,13 @@ type Executor interface {
 	// Execute runs req and fills res, now or later. If it reports false, the
 	// request waits for a condition: t is completed, once, when res is filled.
 	// Until then req, what it points to, and res belong to the Executor; it may
-	// ask res.Room only before Execute returns.
+	// ask res.Room only before Execute returns. If res.Status is then
+	// one to try Again, nothing has happened: the session executes req again.
 	Execute(req *store.Request, res *store.Result, t *Ticket) (now bool)
 
 	// Abandon ends the wait of t, since its client has gone: when it returns, t
-	// is completed, without an effect unless it was before.
+	// is completed, without an effect unless it was before. A wait for room in
+	// the log goes on: it ends by itself, and what was sent is done.
 	Abandon(t *Ticket)
 
 	// Stable is the position up to which the log is on stable storage.

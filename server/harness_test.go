@@ -35,6 +35,7 @@ func openWith(t testing.TB, adjust func(*weensydb.Config)) *weensydb.DB {
 	config := weensydb.Config{
 		Weensy:       []string{"127.0.0.1:0"},
 		Memcache:     []string{"127.0.0.1:0"},
+		Dir:          t.TempDir(),
 		Memory:       64 << 20,
 		DrainTimeout: 5 * time.Second,
 	}

@@ -206,7 +206,7 @@ func TestMonitoredStats(t *testing.T) {
 	const work = "# MEMCACHED.md\nlistener: memcache\n" +
 		"> set a 0 0 1\n> x\nSTORED\n> get a none\n...\nEND\n> gets a\n...\nEND\n> mg a v\n...\nx\n" +
 		"> set n 0 0 1\n> 1\nSTORED\n> incr n 1\n2\n> decr n 1\n1\n> incr none 1\nNOT_FOUND\n> decr none 1\nNOT_FOUND\n" +
-		"> cas a 0 0 1 1\n> x\nEXISTS\n> cas none 0 0 1 1\n> x\nNOT_FOUND\n> touch a 0\nTOUCHED\n> touch none 0\nNOT_FOUND\n" +
+		"> cas a 0 0 1 999999999\n> x\nEXISTS\n> cas none 0 0 1 1\n> x\nNOT_FOUND\n> touch a 0\nTOUCHED\n> touch none 0\nNOT_FOUND\n" +
 		"> delete none\nNOT_FOUND\n> delete n\nDELETED\n"
 	c, err := parseConversation("work", work)
 	if err != nil {

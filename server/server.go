@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"weensydb/lockcheck"
 	"weensydb/wire"
 )
 
@@ -35,6 +39,7 @@ type env struct {
 	stats      stats
 	hangups    hangups
 	visitConns func(visit func(id uint64, remote, local string, idle int64))
+	aborted    atomic.Bool // the log has failed; see Session.abort
 }
 
 // Server accepts connections and drives their sessions.
@@ -45,7 +50,7 @@ type Server struct {
 	sessions sync.WaitGroup
 	lingers  chan struct{} // a token for each refused connection that is being closed gently
 
-	mu        sync.Mutex // guards the rest; drainEnd is read without, once done is closed
+	mu        lockcheck.Mutex // guards the rest; drainEnd is read without, once done is closed
 	closing   bool
 	drainEnd  time.Time // what has arrived by then is answered; set when closing is
 	listeners map[net.Listener]struct{}
@@ -75,6 +80,7 @@ func New(c Config) *Server {
 
 // Serve accepts connections of one dialect until Shutdown, and closes l.
 func (s *Server) Serve(l net.Listener, d wire.Dialect) error {
+	l = checked(l)
 	defer l.Close()
 	if !s.addListener(l) {
 		return ErrClosed
@@ -135,6 +141,10 @@ func (s *Server) accept(nc net.Conn, d wire.Dialect) {
 	}
 	c := newConn(s, nc, d)
 	if !s.addConn(c) {
+		if s.stopped() {
+			nc.Close()
+			return
+		}
 		s.env.stats.rejected.Add(1)
 		s.refuse(nc)
 		return
@@ -195,14 +205,17 @@ func (s *Server) refuse(nc net.Conn) {
 	}
 }
 
+// connsNow returns the connections as they are now. What is done with them may
+// take a system call, and no lock is held across one.
+func (s *Server) connsNow() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.conns))
+}
+
 // visitConns visits the connections as they are now.
 func (s *Server) visitConns(visit func(id uint64, remote, local string, idle int64)) {
-	s.mu.Lock()
-	conns := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
-		conns = append(conns, c)
-	}
-	s.mu.Unlock()
+	conns := s.connsNow()
 	now := s.env.Executor.Now()
 	for _, c := range conns {
 		visit(c.id, address(c.nc.RemoteAddr()), address(c.nc.LocalAddr()), (now-c.session.lastRequest.Load())/1000)
@@ -212,23 +225,17 @@ func (s *Server) visitConns(visit func(id uint64, remote, local string, idle int
 // address writes an address as memcached does: with its network first.
 func address(a net.Addr) string { return a.Network() + ":" + a.String() }
 
+// Abort is for when the log has failed: it stops accepting, and ends all sessions
+// as fast as they take what may still be said. Shutdown waits for them.
+func (s *Server) Abort() {
+	s.env.aborted.Store(true)
+	s.stopAccepting()
+}
+
 // Shutdown stops accepting, lets every session answer what it has received, and
 // returns when all are closed or ctx ends; then it closes those that are left.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	if !s.closing {
-		s.closing = true
-		s.drainEnd = time.Now().Add(drainQuiet)
-		close(s.done)
-	}
-	for l := range s.listeners {
-		l.Close()
-	}
-	for c := range s.conns {
-		c.wake()
-	}
-	s.mu.Unlock()
-
+	s.stopAccepting()
 	all := make(chan struct{})
 	go func() {
 		s.sessions.Wait()
@@ -239,15 +246,36 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	s.mu.Lock()
-	n := len(s.conns)
-	for c := range s.conns {
+	conns := s.connsNow()
+	for _, c := range conns {
 		c.cut.Store(true)
 		c.nc.Close()
 		c.wake()
 	}
-	s.mu.Unlock()
 	<-all
-	s.env.Logger.Warn("closed connections that did not take their replies in time", "connections", n)
+	s.env.Logger.Warn("closed connections that did not take their replies in time", "connections", len(conns))
 	return ctx.Err()
+}
+
+// stopAccepting closes the listeners and tells all connections.
+func (s *Server) stopAccepting() {
+	for _, l := range s.close() {
+		l.Close()
+	}
+	for _, c := range s.connsNow() {
+		c.wake()
+	}
+}
+
+// close notes that the server is closing: from now on there are no new listeners
+// and connections. It returns the listeners that there are.
+func (s *Server) close() []net.Listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		s.closing = true
+		s.drainEnd = time.Now().Add(drainQuiet)
+		close(s.done)
+	}
+	return slices.Collect(maps.Keys(s.listeners))
 }

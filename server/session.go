@@ -133,8 +133,14 @@ func (s *Session) EOF() {
 	}
 }
 
+// Ended reports whether EOF was called.
+func (s *Session) Ended() bool { return s.eof }
+
 // Step executes what can be executed and says what the session needs next.
 func (s *Session) Step() Want {
+	if s.env.aborted.Load() && !s.ending {
+		s.abort()
+	}
 	s.settle()
 	turn := requestsPerTurn
 	for !s.ending {
@@ -148,7 +154,7 @@ func (s *Session) Step() Want {
 			return WantInput
 		case s.waiting:
 			s.waiting = false
-			if s.reply() {
+			if s.res.Status.Again() || s.reply() {
 				s.execute()
 			}
 			continue
@@ -224,18 +230,40 @@ func (s *Session) execute() {
 
 // reply answers what was executed, and reports whether there is a next key.
 func (s *Session) reply() bool {
-	if s.res.Status == store.NoRoom && len(s.out) > s.taken {
-		s.held = true // it has not happened: once the output is taken, it may
-		return false
-	}
-	if s.res.Status == store.NoRoom {
+	switch s.res.Status {
+	case store.NoRoom:
+		if s.held = len(s.out) > s.taken; s.held {
+			return false // it has not happened: once the output is taken, it may
+		}
 		s.line(wire.ErrNoMemoryGet)
+	case store.NoDisk:
+		s.errorLine(wire.ErrNoDisk)
+	case store.LogFailed:
+		s.errorLine(wire.ErrStorage)
+	default:
+		s.encode()
 		s.mark(s.res.Position)
-		return false
+		return s.nextKey()
 	}
-	s.encode()
 	s.mark(s.res.Position)
-	return s.nextKey()
+	return false
+}
+
+// abort ends the session although it may have replies that wait for the log,
+// which has failed: nobody knows whether what they say is true.
+func (s *Session) abort() {
+	s.stable = s.env.Executor.Stable()
+	unknown := s.Waiting() || s.newest > s.stable
+	s.settle()
+	if s.waiting {
+		s.env.Executor.Abandon(&s.ticket)
+	}
+	s.out = s.out[:max(s.taken, int(s.free-s.base))]
+	s.marks, s.waiting, s.held, s.ending = nil, false, false, true
+	if unknown && s.reserve(replyRoom) {
+		s.out = wire.AppendLine(s.out, wire.ErrOutcome)
+	}
+	s.free = s.base + uint64(len(s.out))
 }
 
 // room makes room for a value of n bytes behind the words that come before it.

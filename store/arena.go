@@ -1,5 +1,7 @@
 package store
 
+import "weensydb/lockcheck"
+
 // PageSize is the unit in which memory is handed out, in bytes. Larger pages
 // would leave more unused at the end of each stripe's log; smaller ones would
 // cut more values in two.
@@ -27,16 +29,16 @@ type Arena struct {
 
 	low chan struct{} // see Low
 
-	growMu  mutex // guards mapping, next and cold; the only lock that is held across a system call
+	growMu  lockcheck.Mutex // guards mapping, next and cold; the only lock that is held across a system call
 	mapping mapping
 	next    pageID   // the first page that was never handed out
 	cold    []pageID // free and returned to the system
 
-	mu      mutex    // guards the rest; taken after growMu and after any stripe's lock
-	limit   int      // pages
-	reserve int      // pages that are for moving items when the limit is reached
-	used    int      // pages handed out
-	warm    []pageID // free and ready
+	mu      lockcheck.Mutex // guards the rest; taken after growMu and after any stripe's lock
+	limit   int             // pages
+	reserve int             // pages that are for moving items when the limit is reached
+	used    int             // pages handed out
+	warm    []pageID        // free and ready
 }
 
 // minReserve is enough to move items about that are smaller than a page, by all
@@ -56,8 +58,8 @@ func NewArena(limit, reserve int64) *Arena {
 		limit:   pages,
 		reserve: int(reserve/PageSize) + minReserve,
 	}
-	a.growMu.setRank(rankGrow)
-	a.mu.setRank(rankArena)
+	a.growMu.SetRank(rankGrow)
+	a.mu.SetRank(rankArena)
 	return a
 }
 

@@ -27,6 +27,12 @@ func (t *Table) decided(req *Request, now int64, res *Result) (s *stripe, tag ui
 	return s, tag, floor
 }
 
+// appendNow is append without what comes before it.
+func (t *Table) appendNow(res *Result, floor uint64) (position uint64, saver *snapshot, ok bool) {
+	room, _ := t.reserve(res)
+	return t.append(res, room, floor)
+}
+
 // write makes an effect true, whatever is there now. The stripe is locked, and
 // memory is plenty.
 func (t *Table) write(s *stripe, tag uint32, e *Effect, position uint64) {
@@ -55,7 +61,7 @@ func ignoresFloor(t *Table, req *Request, now int64, res *Result) {
 	defer s.mu.Unlock()
 	runtime.Gosched()
 	if res.n > 0 {
-		position, _, _ := t.append(res, t.floor.Load())
+		position, _, _ := t.appendNow(res, t.floor.Load())
 		t.write(s, tag, &res.effects[0], position)
 		res.learn()
 	}
@@ -76,9 +82,9 @@ func keepsDecision(t *Table, req *Request, now int64, res *Result) {
 		t.makeRoom(1, res.Now)
 		runtime.Gosched()
 		s.mu.Lock()
-		position, _, ok := t.append(res, t.floor.Load())
+		position, _, ok := t.appendNow(res, t.floor.Load())
 		for !ok {
-			position, _, ok = t.append(res, t.floor.Load())
+			position, _, ok = t.appendNow(res, t.floor.Load())
 		}
 		t.write(s, tag, &res.effects[0], position)
 		res.learn()
@@ -110,7 +116,7 @@ func appliesFirst(t *Table, req *Request, now int64, res *Result) {
 	}
 	t.write(s, tag, &e, guess)
 	runtime.Gosched()
-	position, _, _ := t.append(res, floor)
+	position, _, _ := t.appendNow(res, floor)
 	t.write(s, tag, &res.effects[0], position)
 }
 
@@ -148,7 +154,7 @@ func tears(t *Table, req *Request, now int64, res *Result) {
 		e.arena = t.arena
 		e.parts = [2]piece{{bytes: e.AppendValue([]byte{})}}
 	}
-	position, _, _ := t.append(res, floor)
+	position, _, _ := t.appendNow(res, floor)
 	t.write(stripes[0], tag1, &res.effects[0], position)
 	unlock()
 	runtime.Gosched()
@@ -161,14 +167,13 @@ func tears(t *Table, req *Request, now int64, res *Result) {
 
 // unseen takes a snapshot that no change learns of, so that none saves what was
 // there before.
-func unseen(t *Table, _ int64, visit func(key []byte, it *Item, value []byte)) uint64 {
+func unseen(t *Table, _ int64, sink Sink) Image {
 	t.snapshotMu.Lock()
 	defer t.snapshotMu.Unlock()
 	t.epoch++
-	snap := &snapshot{epoch: t.epoch, visit: visit}
+	snap := &snapshot{epoch: t.epoch, sink: sink}
 	t.appendMu.Lock()
-	position := t.last
-	snap.floor = t.floor.Load()
+	snap.image = Image{t.last, t.floor.Load(), t.flushDue.Load(), t.clock.Load()}
 	t.appendMu.Unlock()
 	for i := range t.stripes {
 		for b := range bucketCount {
@@ -178,7 +183,7 @@ func unseen(t *Table, _ int64, visit func(key []byte, it *Item, value []byte)) u
 			s.mu.Unlock()
 		}
 	}
-	return position
+	return snap.image
 }
 
 // A broken variant, and the checker that has to find it out.

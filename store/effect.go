@@ -49,21 +49,53 @@ func (e *Effect) AppendValue(dst []byte) []byte {
 // ownCAS reports whether the CAS token has to be kept beside the position.
 func (e *Effect) ownCAS() bool { return !e.FreshCAS }
 
-// A Log numbers effects and, if it is a real one, keeps them. Append is called
-// under locks: it copies what it needs and does not block.
+// A Log numbers what happens and, if it is a real one, keeps it. It is called
+// under locks and does not block.
 type Log interface {
-	Append(effects []Effect) (position uint64)
+	// Reserve takes room for one record of at most size bytes, and for inserts
+	// calls of NextID. A status other than OK is the answer to the request:
+	// nothing was taken.
+	Reserve(size, inserts int) (Reservation, Status)
+
+	// Release gives back a reservation that is not needed.
+	Release(Reservation)
+
+	// NextID numbers an item, and returns what is left of the reservation.
+	NextID(Reservation) (uint64, Reservation)
+
+	// Append copies the record to the room that was reserved for it.
+	Append(Reservation, *Record) (position uint64)
 }
 
-// Counter is the Log of a database that keeps nothing: it numbers only.
-type Counter struct{ position uint64 }
+// A Reservation is the room for one record. Its fields are for the Log; it is
+// used up by one Append or one Release.
+type Reservation struct {
+	Bytes int64
+	IDs   uint64
+}
+
+// Counter is the Log of a database that keeps nothing: it numbers only. The
+// append lock of the Table guards it.
+type Counter struct{ position, id uint64 }
 
 // NewCounter counts on from base. A random base makes it unlikely that a CAS
 // token from before a restart matches an item from after it.
-func NewCounter(base uint64) *Counter { return &Counter{base} }
+func NewCounter(base uint64) *Counter { return &Counter{position: base} }
 
-// Append numbers effects. The append lock of the Table guards the Counter.
-func (c *Counter) Append([]Effect) uint64 {
+// Reserve always succeeds.
+func (c *Counter) Reserve(int, int) (Reservation, Status) { return Reservation{}, OK }
+
+// Release does nothing.
+func (c *Counter) Release(Reservation) {}
+
+// NextID counts items.
+func (c *Counter) NextID(r Reservation) (uint64, Reservation) {
+	c.id++
+	return c.id, r
+}
+
+// Append counts records.
+func (c *Counter) Append(Reservation, *Record) uint64 {
 	c.position++
 	return c.position
 }

@@ -62,7 +62,7 @@ func (s *stripe) judge(t *Table, which int, v *view, now int64, floor uint64) {
 	if !ok {
 		return
 	}
-	t.saveBefore(s, tag)
+	t.snapshot.Load().save(t, s.number, tag) // whether there is room or not
 	switch {
 	case v.position < floor || v.expired(now):
 		s.bury(t.arena, slot, v)

@@ -43,10 +43,20 @@ func (t *Table) tryExchange(x *pair, req *Request, res *Result) (short int) {
 		_, v2 := s2.alive(t, req.Key2, x.tag2, res, 1, floor)
 		decideExchange(v1, v2, req, res)
 		if res.n > 0 {
+			snap := t.snapshot.Load()
+			if res.views[0].stuck || res.views[1].stuck || !snap.ready(s1, x.tag1) || !snap.ready(s2, x.tag2) {
+				return res.wait(max(s1.newest, s2.newest), floor)
+			}
+			res.Position = max(s1.newest, s2.newest, floor) // a refusal rests on it, too
 			if short := t.admitExchange(s1, s2, res); short > 0 {
 				return short
 			}
-			position, saver, ok := t.append(res, floor)
+			room, ok := t.reserve(res)
+			if !ok {
+				res.Position = max(s1.newest, s2.newest, floor)
+				return 0
+			}
+			position, saver, ok := t.append(res, room, floor)
 			if !ok {
 				continue
 			}

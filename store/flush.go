@@ -8,14 +8,13 @@ func (t *Table) flush(req *Request, res *Result) {
 	defer t.appendMu.Unlock()
 	res.Now = t.clock.Load()
 	t.flushWhenDueLocked(res.Now)
+	e := Effect{Kind: FlushIt}
 	if req.Expiry > res.Now {
-		res.effects[0] = Effect{Kind: FlushAt, Item: Item{Expiry: req.Expiry}}
-		t.last = t.log.Append(res.effects[:1])
-		res.Position = t.last
-		t.flushDue.Store(req.Expiry)
-		return
+		e = Effect{Kind: FlushAt, Item: Item{Expiry: req.Expiry}}
 	}
-	res.Position = t.raiseFloorLocked(&res.effects)
+	if t.flushLocked(e, res) {
+		res.Position = t.last
+	}
 }
 
 // flushWhenDue performs the delayed flush if its time has come.
@@ -28,20 +27,32 @@ func (t *Table) flushWhenDue(now int64) {
 	t.flushWhenDueLocked(now) // another may have performed it, or replaced it, since
 }
 
+// flushWhenDueLocked may find no room in the log. Then the flush is late: it
+// happens when the next request finds some.
 func (t *Table) flushWhenDueLocked(now int64) {
 	if due := t.flushDue.Load(); due != 0 && now >= due {
-		t.raiseFloorLocked(new([2]Effect))
+		t.flushLocked(Effect{Kind: FlushIt}, &Result{Now: now})
 	}
 }
 
-// raiseFloorLocked appends a flush and raises the floor to it. The caller holds
-// appendMu, so that every effect is appended either before the flush, and is
-// then dead, or was decided knowing of it.
-func (t *Table) raiseFloorLocked(effects *[2]Effect) uint64 {
-	effects[0] = Effect{Kind: FlushIt}
-	t.last = t.log.Append(effects[:1])
-	t.flushDue.Store(0)
-	t.floor.Store(t.last)
-	t.reclaimed.Store(0) // a full Table has reason to look again, now
-	return t.last
+// flushLocked logs e and makes it true, if there is room for it in the log. The
+// caller holds appendMu, so that every other effect is appended either before a
+// flush, and is then dead, or was decided knowing of it.
+func (t *Table) flushLocked(e Effect, res *Result) bool {
+	res.effects[0], res.n = e, 1
+	room, ok := t.reserve(res)
+	if !ok {
+		return false
+	}
+	t.last = t.log.Append(room, &res.record)
+	t.applyFlush(&e, t.last)
+	return true
+}
+
+func (t *Table) applyFlush(e *Effect, position uint64) {
+	t.flushDue.Store(e.Item.Expiry)
+	if e.Kind == FlushIt {
+		t.floor.Store(position)
+		t.reclaimed.Store(0) // a full Table has reason to look again, now
+	}
 }

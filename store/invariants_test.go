@@ -122,7 +122,7 @@ func (t *Table) checkIndex(i int, ids map[uint64]string) error {
 				return fmt.Errorf("I5: %q is in slot %d, its home is %d, and slot %d is a gap", v.key, slot, s.index.home(tag), gap)
 			}
 		}
-		if v.ID == 0 || v.ID > t.nextID || ids[v.ID] != "" {
+		if v.ID == 0 || v.ID > lastID(t) || ids[v.ID] != "" {
 			return fmt.Errorf("I1: ID %d of %q, already that of %q, or not given", v.ID, v.key, ids[v.ID])
 		}
 		ids[v.ID] = string(v.key)
@@ -183,4 +183,15 @@ func addLive(a *Arena, live map[pageID]int, loc location, size int) {
 		live[id] += n
 		size -= n
 	}
+}
+
+// lastID returns the ID that was given last.
+func lastID(t *Table) uint64 {
+	switch l := t.log.(type) {
+	case *Counter:
+		return l.id
+	case *recording:
+		return l.id
+	}
+	panic("unknown log")
 }

@@ -55,7 +55,8 @@ type view struct {
 	key      []byte
 	value    blob
 	loc      location
-	head     int // bytes before the value
+	head     int  // bytes before the value
+	stuck    bool // it is dead, and could not be buried yet
 }
 
 // size is how many bytes the item occupies.
@@ -130,38 +131,43 @@ func headSize(it *Item, own bool, keyLen, valueLen int) int {
 
 // encodeHead writes all but the value to p, and returns how many bytes it wrote.
 func encodeHead(p []byte, key []byte, it *Item, own bool, position uint64, valueLen int) int {
-	marks := byte(0)
+	marks := it.marks(own)
 	i := offRest
-	if it.Flags != 0 {
-		marks |= hasFlags
+	if marks&hasFlags != 0 {
 		binary.LittleEndian.PutUint32(p[i:], it.Flags)
 		i += 4
 	}
-	if it.Expiry != Never {
-		marks |= hasExpiry
+	if marks&hasExpiry != 0 {
 		putUint48(p[i:], uint64(it.Expiry))
 		i += 6
 	}
 	if own {
-		marks |= ownCAS
 		binary.LittleEndian.PutUint64(p[i:], it.CAS)
 		i += 8
 	}
 	i += binary.PutUvarint(p[i:], uint64(valueLen))
 	i += copy(p[i:], key)
-	for _, m := range []struct {
-		set bool
-		bit byte
-	}{{it.Stale, isStale}, {it.Won, isWon}, {it.Fetched, isFetched}} {
-		if m.set {
-			marks |= m.bit
-		}
-	}
 	p[offMarks], p[offKeyLen] = marks, byte(len(key))
 	binary.LittleEndian.PutUint32(p[offAccess:], uint32(it.LastAccess/1000))
 	putUint48(p[offPosition:], position)
 	putUint48(p[offID:], it.ID)
 	return i
+}
+
+// marks returns the marks of an item that was not visited yet.
+func (it *Item) marks(own bool) (marks byte) {
+	for _, m := range [...]struct {
+		set bool
+		bit byte
+	}{
+		{it.Flags != 0, hasFlags}, {it.Expiry != Never, hasExpiry}, {own, ownCAS},
+		{it.Stale, isStale}, {it.Won, isWon}, {it.Fetched, isFetched},
+	} {
+		if m.set {
+			marks |= m.bit
+		}
+	}
+	return marks
 }
 
 func uint48(p []byte) uint64 {

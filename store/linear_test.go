@@ -123,7 +123,7 @@ func disturb(t *Table, clock *atomic.Int64, r *rand.Rand, done chan struct{}) {
 		now := clock.Load()
 		switch r.IntN(24) {
 		case 0:
-			t.Snapshot(now, func([]byte, *Item, []byte) {})
+			t.Snapshot(now, visiting(func([]byte, *Item) {}))
 		case 1:
 			t.makeRoom(1, now)
 		case 2:

@@ -3,10 +3,11 @@
 package store
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"weensydb/lockcheck"
 )
 
 // The tests of this file need the build tag lockcheck, under which each Lock
@@ -28,21 +29,10 @@ func locksHighFirst(t *Table, req *Request, now int64, res *Result) {
 	t.Execute(req, now, res)
 }
 
-// panicOf returns what f panics with, or "".
-func panicOf(f func()) (text string) {
-	defer func() {
-		if p := recover(); p != nil {
-			text = fmt.Sprint(p)
-		}
-	}()
-	f()
-	return ""
-}
-
 // TestLockOrder takes locks in ways that could deadlock; none of it is
 // concurrent, so that it does not.
 func TestLockOrder(t *testing.T) {
-	const wrong = "store: lock of rank"
+	const wrong = "lockcheck: a lock of rank"
 	tab := newTestTable(1<<30, 1000, false)
 	defer tab.arena.Close()
 	keys := groupOf(tab)
@@ -76,21 +66,19 @@ func TestLockOrder(t *testing.T) {
 			tab.arena.grow(1)
 		}, wrong},
 		{"a snapshot in a snapshot", func() {
-			tab.Snapshot(linearNow, func([]byte, *Item, []byte) {})
+			tab.Snapshot(linearNow, visiting(func([]byte, *Item) {}))
 			tab.snapshotMu.Lock()
 			defer tab.snapshotMu.Unlock()
-			tab.Snapshot(linearNow, func([]byte, *Item, []byte) {})
+			tab.Snapshot(linearNow, visiting(func([]byte, *Item) {}))
 		}, wrong},
 	} {
-		got := panicOf(c.f)
+		got := lockcheck.Catch(c.f)
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	heldMu.Lock()
-	defer heldMu.Unlock()
-	if len(held) > 0 {
-		t.Errorf("locks are still held: %v", held)
+	if still := lockcheck.Catch(func() { lockcheck.NoneHeld("the end") }); still != "" {
+		t.Error(still)
 	}
 }
 

@@ -21,20 +21,44 @@ type logged struct {
 // gaps, as those of a real log have. The append lock of the Table guards it.
 type recording struct {
 	effects  []logged
+	records  []kept
 	position uint64
+	id       uint64
 	rand     *rand.Rand
 	yield    float64
+}
+
+// A kept record is its bytes and its position.
+type kept struct {
+	position uint64
+	bytes    []byte
+}
+
+// keep keeps r as bytes, too, if the room that the Table asks for is enough.
+func (l *recording) keep(r *Record) {
+	if b := r.AppendTo(nil); len(b) == r.Size() && len(b) <= r.maxSize() {
+		l.records = append(l.records, kept{l.position, b})
+	}
 }
 
 func newRecording(r *rand.Rand, yield float64) *recording {
 	return &recording{rand: rand.New(rand.NewPCG(r.Uint64(), 3)), yield: yield}
 }
 
+func (l *recording) Reserve(int, int) (Reservation, Status) { return Reservation{}, OK }
+func (l *recording) Release(Reservation)                    {}
+
+func (l *recording) NextID(r Reservation) (uint64, Reservation) {
+	l.id++
+	return l.id, r
+}
+
 // Append yields now and then, so that requests meet in the middle.
-func (l *recording) Append(effects []Effect) uint64 {
+func (l *recording) Append(_ Reservation, r *Record) uint64 {
 	l.position += 1 + l.rand.Uint64N(3)
-	for i := range effects {
-		e := &effects[i]
+	l.keep(r)
+	for i := range r.Effects {
+		e := &r.Effects[i]
 		it := local(e.Item)
 		if e.FreshCAS {
 			it.CAS = l.position
@@ -123,7 +147,32 @@ func (l *recording) check(t *Table, now int64) error {
 			delete(m.items, key)
 		}
 	}
-	return sameItems(dumped, m.items)
+	if err := sameItems(dumped, m.items); err != nil {
+		return err
+	}
+	return l.checkBytes(t, now, m.items)
+}
+
+// checkBytes replays the records to a new Table and wants the items.
+func (l *recording) checkBytes(t *Table, now int64, want map[string]logged) error {
+	replayed := New(Options{Log: &Counter{}, Arena: NewArena(256<<20, 1<<20), MaxItemSize: t.maxItemSize})
+	defer replayed.arena.Close()
+	for _, e := range l.records {
+		if err := replayed.Replay(e.position, e.bytes); err != nil {
+			return fmt.Errorf("record at %d: %w", e.position, err)
+		}
+	}
+	if len(l.records) > 0 && replayed.last != t.last {
+		return fmt.Errorf("the last position is %d, replayed %d", t.last, replayed.last)
+	}
+	got, err := dump(replayed, now)
+	if err != nil {
+		return err
+	}
+	if err := sameItems(got, want); err != nil {
+		return fmt.Errorf("replayed from bytes: %w", err)
+	}
+	return nil
 }
 
 // sameItems compares what a Table held with what was replayed.

@@ -77,14 +77,22 @@ type Status uint8
 
 // Statuses; what a command's reply calls them is for package server to say.
 const (
-	OK         Status = iota // done
-	NotFound                 // the item is absent
-	NotStored                // a condition on presence failed, or the result would be too large
-	Exists                   // the CAS token or the value differs
-	NonNumeric               // the value is no decimal number
-	NoRoom                   // Room had none for the value; nothing changed
-	NoMemory                 // nothing changed but, in a cache, the removal of what a set should have replaced
+	OK           Status = iota // done
+	NotFound                   // the item is absent
+	NotStored                  // a condition on presence failed, or the result would be too large
+	Exists                     // the CAS token or the value differs
+	NonNumeric                 // the value is no decimal number
+	NoRoom                     // Room had none for the value; nothing changed
+	NoMemory                   // nothing changed but, in a cache, the removal of what a set should have replaced
+	NoDisk                     // the log has no room, and the disk has none for it; nothing changed
+	LogBusy                    // the log has no room for the moment: nothing happened, execute it again when it has
+	LogFailed                  // the log takes nothing any more; nothing changed
+	SnapshotBusy               // a snapshot has no room for what would change: nothing happened, execute it again when it has
 )
+
+// Again reports whether the request has not happened, but will if it is executed
+// again a little later.
+func (s Status) Again() bool { return s == LogBusy || s == SnapshotBusy }
 
 // Item is a copy of an item's fields.
 type Item struct {
@@ -128,8 +136,13 @@ type Result struct {
 	Number  uint64 // of Incr and Decr
 	ID2     uint64 // Exchange: the ID of Key2
 
+	// RecordSize and Inserts are what the log should have had room for, if it
+	// was busy.
+	RecordSize, Inserts int
+
 	effects [2]Effect // room for what is decided, so that nothing is allocated
 	n       int
+	record  Record
 	views   [2]view
 	loc     location // where the item is
 	digits  [maxCounter + 20]byte
@@ -140,4 +153,11 @@ func (r *Result) reset(now int64) {
 	r.Item, r.Value, r.ValueLen, r.Size = Item{}, nil, 0, 0
 	r.Before, r.Created, r.WonNow, r.Number, r.ID2 = 0, false, false, 0, 0
 	r.n, r.loc = 0, 0
+}
+
+// wait makes it the answer that a snapshot has no room.
+func (r *Result) wait(newest, floor uint64) (short int) {
+	r.reset(r.Now)
+	r.Status, r.Position = SnapshotBusy, max(newest, floor)
+	return 0
 }

@@ -13,44 +13,66 @@ const Buckets = stripeCount * bucketCount
 
 func bucketOf(tag uint32) int { return int(tag >> (tagBits - bucketBits)) }
 
+// A Sink takes the items of a snapshot.
+type Sink struct {
+	// Item is given an item: the position of its newest change, and a record whose
+	// one effect puts it and whose time is its last access. It is called with a
+	// lock held, from any goroutine that changes the Table, one call at a time
+	// per stripe: it must not block, and must not keep the record.
+	Item func(position uint64, r *Record)
+
+	// Room reports whether more may come now. As long as it does not, a change
+	// to what is not saved yet ends with SnapshotBusy. Called with a lock held.
+	Room func() bool
+
+	// Await returns when there is room. Called without a lock.
+	Await func()
+}
+
+// An Image is what a snapshot holds beside the items.
+type Image struct {
+	Position uint64 // of the newest change in it
+	Floor    uint64 // position of the newest flush
+	FlushDue int64  // when a delayed flush happens, in Unix ms; 0: none will
+	Clock    int64  // Unix ms
+}
+
 // snapshot is one that is being taken: the state at a position, saved bucket by
 // bucket, by whoever comes first: Snapshot itself, or a change to the bucket.
 type snapshot struct {
 	epoch uint32
-	floor uint64
-	visit func(key []byte, it *Item, value []byte)
+	image Image
+	sink  Sink
 }
 
-// Snapshot calls visit for every item that is there at one position, which it
-// returns, while changes go on. An item that has expired may be among them or
-// not: it is dead for whoever looks. visit is called with a lock held, from any
-// goroutine that changes the Table, one call at a time per stripe: it must not
-// block and must not keep key and value.
-func (t *Table) Snapshot(now int64, visit func(key []byte, it *Item, value []byte)) (position uint64) {
+// Snapshot gives the sink every item that is there at one position, while
+// changes go on. An item that has expired may be among them or not: it is dead
+// for whoever looks.
+func (t *Table) Snapshot(now int64, sink Sink) Image {
 	t.snapshotMu.Lock()
 	defer t.snapshotMu.Unlock()
 	t.flushWhenDue(t.advance(now))
 	t.epoch++
-	snap := &snapshot{epoch: t.epoch, visit: visit}
+	snap := &snapshot{epoch: t.epoch, sink: sink}
 
 	// Position, floor and epoch belong together: each change is either before
 	// all of them or learns of the snapshot when it is appended.
 	t.appendMu.Lock()
-	position = t.last
-	snap.floor = t.floor.Load()
+	snap.image = Image{t.last, t.floor.Load(), t.flushDue.Load(), t.clock.Load()}
 	t.snapshot.Store(snap)
 	t.appendMu.Unlock()
 
 	for i := range t.stripes {
 		s := &t.stripes[i]
 		for b := range bucketCount {
+			sink.Await()
 			s.mu.Lock()
 			snap.saveBucket(t, s, b)
 			s.mu.Unlock()
 		}
 	}
 	t.snapshot.Store(nil)
-	return position
+	return snap.image
 }
 
 // save saves the bucket that is about to change, unless that is done. There may
@@ -61,13 +83,22 @@ func (n *snapshot) save(t *Table, stripe int, tag uint32) {
 	}
 }
 
-// saveBefore saves a bucket of which an item is about to be buried: it may have
-// been alive at the snapshot's position. If the floor told that it is dead, and
-// was raised after the snapshot began, the snapshot is seen here.
-func (t *Table) saveBefore(s *stripe, tag uint32) {
-	if snap := t.snapshot.Load(); snap != nil {
-		snap.saveBucket(t, s, bucketOf(tag))
+// ready reports whether a bucket is saved, or may be now.
+func (n *snapshot) ready(s *stripe, tag uint32) bool {
+	return n == nil || s.saved[bucketOf(tag)] == n.epoch || n.sink.Room()
+}
+
+// saveBefore saves a bucket of which an item is about to be buried that was
+// flushed: it may have been alive at the snapshot's position. (The floor was then
+// raised after the snapshot began, so that the snapshot is seen here.) If it
+// reports false there is no room, and the item has to stay.
+func (t *Table) saveBefore(s *stripe, tag uint32) bool {
+	snap := t.snapshot.Load()
+	if !snap.ready(s, tag) {
+		return false
 	}
+	snap.save(t, s.number, tag)
+	return true
 }
 
 func (n *snapshot) saveBucket(t *Table, s *stripe, bucket int) {
@@ -75,12 +106,15 @@ func (n *snapshot) saveBucket(t *Table, s *stripe, bucket int) {
 		return
 	}
 	s.saved[bucket] = n.epoch
-	var value []byte
+	r := Record{Effects: make([]Effect, 1)}
 	s.bucket(t.arena, bucket, func(_ int, v *view) {
-		if v.position >= n.floor {
-			value = t.arena.appendBlob(value[:0], v.value)
-			n.visit(v.key, &v.Item, value)
+		if v.position < n.image.Floor {
+			return
 		}
+		r.Now = v.LastAccess
+		r.Effects[0] = Effect{Kind: Put, Key: v.key, Item: v.Item, FreshCAS: v.CAS == v.position, arena: t.arena}
+		r.Effects[0].parts[0].blob = v.value
+		n.sink.Item(v.position, &r)
 	})
 }
 

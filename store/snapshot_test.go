@@ -13,7 +13,16 @@ import (
 )
 
 // A snapshotter takes a snapshot: Table.Snapshot, or one that does it wrongly.
-type snapshotter func(t *Table, now int64, visit func(key []byte, it *Item, value []byte)) uint64
+type snapshotter func(t *Table, now int64, sink Sink) Image
+
+// visiting is a Sink that has room and only looks.
+func visiting(visit func(key []byte, it *Item)) Sink {
+	return Sink{
+		Item:  func(_ uint64, r *Record) { visit(r.Effects[0].Key, &r.Effects[0].Item) },
+		Room:  func() bool { return true },
+		Await: func() {},
+	}
+}
 
 // A bank has accounts whose money is exchanged, so that the money stays the same
 // at every instant, and other items that come and go.
@@ -42,6 +51,8 @@ type photo struct {
 	after    int64 // the clock once it was taken
 	items    map[string]logged
 	twice    []string // keys that were visited more than once
+	image    Image
+	records  []kept
 }
 
 func account(i int) []byte { return fmt.Appendf(nil, "account-%d", i) }
@@ -95,7 +106,10 @@ func (b *bank) round(exec executor, take snapshotter, seed uint64) error {
 	if err := tab.checkInvariants(); err != nil {
 		return err
 	}
-	return rec.check(tab, clock.Load())
+	if err := rec.check(tab, clock.Load()); err != nil {
+		return err
+	}
+	return photos[len(photos)/2].checkRestored(tab, rec.records, clock.Load())
 }
 
 // open fills the accounts, each with money of its own. It returns the keys of
@@ -147,7 +161,10 @@ func (b *bank) work(t *Table, exec executor, r *rand.Rand, clock *atomic.Int64, 
 		if b.moving && r.IntN(20) == 0 {
 			clock.Add(1)
 		}
-		exec(t, b.request(t, r, clock.Load(), value, extras), clock.Load(), &res)
+		req := b.request(t, r, clock.Load(), value, extras)
+		for exec(t, req, clock.Load(), &res); res.Status.Again(); exec(t, req, clock.Load(), &res) {
+			runtime.Gosched()
+		}
 	}
 }
 
@@ -188,19 +205,72 @@ func (b *bank) request(t *Table, r *rand.Rand, now int64, value []byte, extras [
 func shoot(t *Table, take snapshotter, now int64) *photo {
 	p := &photo{items: map[string]logged{}}
 	var mu sync.Mutex // guards p
-	p.position = take(t, now, func(key []byte, it *Item, value []byte) {
-		mu.Lock()
-		defer mu.Unlock()
-		if _, ok := p.items[string(key)]; ok {
-			p.twice = append(p.twice, string(key))
-		}
-		p.items[string(key)] = logged{item: local(*it), value: string(value)}
-		if len(p.items)%16 == 0 {
-			runtime.Gosched()
-		}
+	room := 3         // buckets' worth, more or less
+	p.image = take(t, now, Sink{
+		Item: func(position uint64, r *Record) {
+			mu.Lock()
+			defer mu.Unlock()
+			e := &r.Effects[0]
+			if _, ok := p.items[string(e.Key)]; ok {
+				p.twice = append(p.twice, string(e.Key))
+			}
+			p.items[string(e.Key)] = logged{item: local(e.Item), value: string(e.AppendValue(nil))}
+			p.records = append(p.records, kept{position, r.AppendTo(nil)})
+			room--
+			if len(p.items)%16 == 0 {
+				runtime.Gosched()
+			}
+		},
+		Room: func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return room > 0
+		},
+		Await: func() {
+			mu.Lock()
+			defer mu.Unlock()
+			room = 3
+		},
 	})
-	p.after = t.clock.Load()
+	p.position, p.after = p.image.Position, t.clock.Load()
 	return p
+}
+
+// checkRestored makes a Table of a photo and of what was logged after it, and
+// compares it with the one that was photographed, which is at rest.
+func (p *photo) checkRestored(t *Table, records []kept, now int64) error {
+	restored := New(Options{Log: &Counter{id: lastID(t)}, Arena: NewArena(256<<20, linearMaxItem), MaxItemSize: linearMaxItem})
+	defer restored.arena.Close()
+	for _, r := range p.records {
+		if err := restored.Restore(r.position, r.bytes); err != nil {
+			return err
+		}
+	}
+	restored.Resume(p.image)
+	for _, r := range records {
+		if r.position <= p.position {
+			continue
+		}
+		if err := restored.Replay(r.position, r.bytes); err != nil {
+			return err
+		}
+	}
+	if restored.last != t.last || restored.floor.Load() != t.floor.Load() || restored.flushDue.Load() != t.flushDue.Load() {
+		return fmt.Errorf("restored, the last position, the floor and the delayed flush are %d %d %d, not %d %d %d",
+			restored.last, restored.floor.Load(), restored.flushDue.Load(), t.last, t.floor.Load(), t.flushDue.Load())
+	}
+	want, err := dump(t, now)
+	if err != nil {
+		return err
+	}
+	got, err := dump(restored, now)
+	if err != nil {
+		return err
+	}
+	if err := sameItems(got, want); err != nil {
+		return fmt.Errorf("restored: %w", err)
+	}
+	return restored.checkInvariants()
 }
 
 // checkPhotos compares each snapshot with the log up to its position. What
@@ -291,7 +361,7 @@ func TestSnapshotSavesTheDead(t *testing.T) {
 				tab.Execute(&Request{Op: Set, Key: account(i)}, linearNow, &res)
 			}
 			seen := 0
-			tab.Snapshot(linearNow, func(key []byte, _ *Item, _ []byte) {
+			tab.Snapshot(linearNow, visiting(func(key []byte, _ *Item) {
 				if seen++; seen > 1 {
 					return
 				}
@@ -306,7 +376,7 @@ func TestSnapshotSavesTheDead(t *testing.T) {
 						}
 					}
 				}
-			})
+			}))
 			if seen != len(keys) {
 				t.Errorf("%d items visited of %d that were there", seen, len(keys))
 			}

@@ -1,10 +1,12 @@
 package store
 
+import "weensydb/lockcheck"
+
 // A stripe is a part of the keys, with all that belongs to them.
 type stripe struct {
 	number int
 
-	mu       mutex // guards the rest
+	mu       lockcheck.Mutex // guards the rest
 	index    index
 	log      log
 	newest   uint64 // position of the newest change of any key in it

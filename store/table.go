@@ -3,6 +3,8 @@ package store
 import (
 	"hash/maphash"
 	"sync/atomic"
+
+	"weensydb/lockcheck"
 )
 
 // stripeCount is fixed: it bounds how many requests can be under way at once. It
@@ -39,22 +41,21 @@ type Table struct {
 	stripes [stripeCount]stripe
 	sparse  [stripeCount]atomic.Uint32 // which lists of each stripe have pages; see stripe.unlock
 
-	snapshotMu mutex // guards epoch; held while a snapshot is taken, before all other locks
+	snapshotMu lockcheck.Mutex // guards epoch; held while a snapshot is taken, before all other locks
 	epoch      uint32
 
-	appendMu mutex // guards the rest, and the order of positions
-	nextID   uint64
-	last     uint64 // the newest position
+	appendMu lockcheck.Mutex // guards the rest, and the order of positions
+	last     uint64          // the newest position
 }
 
 // New returns an empty Table.
 func New(o Options) *Table {
 	t := &Table{log: o.Log, arena: o.Arena, maxItemSize: o.MaxItemSize, evicting: o.Evict, seed: maphash.MakeSeed()}
-	t.snapshotMu.setRank(rankSnapshot)
-	t.appendMu.setRank(rankAppend)
+	t.snapshotMu.SetRank(rankSnapshot)
+	t.appendMu.SetRank(rankAppend)
 	for i := range t.stripes {
 		t.stripes[i].number = i
-		t.stripes[i].mu.setRank(rankStripe + i)
+		t.stripes[i].mu.SetRank(rankStripe + i)
 	}
 	return t
 }
@@ -144,14 +145,22 @@ func (t *Table) tryOne(i int, tag uint32, req *Request, res *Result) (short int)
 		}
 		if req.Op == Get && res.Status == OK && !t.fetch(cur, req, res) {
 			res.reset(res.Now)
-			res.Status = NoRoom
+			res.Status, res.Position = NoRoom, max(s.newest, floor)
 			return 0
 		}
 		if res.n > 0 {
+			if res.views[0].stuck || !t.snapshot.Load().ready(s, tag) {
+				return res.wait(s.newest, floor)
+			}
 			if short := t.admit(s, tag, cur, &res.effects[0], false); short > 0 {
 				return short
 			}
-			position, saver, ok := t.append(res, floor)
+			room, ok := t.reserve(res)
+			if !ok {
+				res.Position = max(s.newest, floor)
+				return 0
+			}
+			position, saver, ok := t.append(res, room, floor)
 			if !ok {
 				continue // a flush came in between: what was decided may be wrong
 			}
@@ -206,31 +215,49 @@ func (e *Effect) keeps(cur *view) bool {
 	return e.parts[0].bytes == nil && e.parts[0].blob == cur.value && e.parts[1].len() == 0
 }
 
+// reserve makes a record of the effects of res and takes room for it in the log,
+// before anything has changed. If it reports false, res has the answer.
+func (t *Table) reserve(res *Result) (room Reservation, ok bool) {
+	res.record = Record{res.Now, res.effects[:res.n]}
+	inserts := 0
+	for i := range res.record.Effects {
+		e := &res.record.Effects[i]
+		if e.arena = t.arena; e.insert {
+			inserts++
+		}
+	}
+	size := res.record.maxSize()
+	room, status := t.log.Reserve(size, inserts)
+	if status != OK {
+		res.reset(res.Now)
+		res.Status, res.RecordSize, res.Inserts = status, size, inserts
+	}
+	return room, status == OK
+}
+
 // append numbers the effects of res, unless they were decided under a floor that
 // is no longer in force. It also learns of the snapshot for which the old state
 // has to be saved first.
-func (t *Table) append(res *Result, floor uint64) (position uint64, saver *snapshot, ok bool) {
+func (t *Table) append(res *Result, room Reservation, floor uint64) (position uint64, saver *snapshot, ok bool) {
 	t.appendMu.Lock()
 	defer t.appendMu.Unlock()
 	if t.floor.Load() != floor {
+		t.log.Release(room)
 		return 0, nil, false
 	}
-	effects := res.effects[:res.n]
-	for i := range effects {
-		e := &effects[i]
-		if e.arena = t.arena; e.insert {
-			t.nextID++
-			e.Item.ID = t.nextID
+	for i := range res.record.Effects {
+		if e := &res.record.Effects[i]; e.insert {
+			e.Item.ID, room = t.log.NextID(room)
 		}
 	}
-	t.last = t.log.Append(effects)
+	t.last = t.log.Append(room, &res.record)
 	return t.last, t.snapshot.Load(), true
 }
 
 // apply makes e true and returns where the item is then. Its pages have been
 // taken.
 func (t *Table) apply(s *stripe, slot int, tag uint32, cur *view, e *Effect, position uint64) location {
-	s.newest = position
+	s.newest = max(s.newest, position) // what is restored comes in any order
 	if e.FreshCAS {
 		e.Item.CAS = position
 	}
@@ -284,10 +311,12 @@ func (s *stripe) touch(a *Arena, req *Request, res *Result) {
 	}
 }
 
-// alive looks for an item that is alive; it buries a dead one. The item is
-// decoded into view i of res.
+// alive looks for an item that is alive; it buries a dead one, unless a snapshot
+// has no room for it: then nothing can be put in its place for the moment. The
+// item is decoded into view i of res.
 func (s *stripe) alive(t *Table, key []byte, tag uint32, res *Result, i int, floor uint64) (slot int, cur *view) {
 	v := &res.views[i]
+	v.stuck = false
 	slot, ok := s.find(t.arena, key, tag, v)
 	if !ok {
 		return slot, nil
@@ -295,12 +324,14 @@ func (s *stripe) alive(t *Table, key []byte, tag uint32, res *Result, i int, flo
 	switch {
 	case v.position < floor:
 		s.counters.Flushed++
+		if v.stuck = !t.saveBefore(s, tag); v.stuck {
+			return slot, nil
+		}
 	case v.expired(res.Now):
 		s.counters.Expired++
 	default:
 		return slot, v
 	}
-	t.saveBefore(s, tag)
 	s.bury(t.arena, slot, v)
 	return slot, nil
 }

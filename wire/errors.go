@@ -1,6 +1,7 @@
 package wire
 
 // The error lines, as memcached 1.6.45 words them: clients match on the bytes.
+// Those about disks are ours.
 const (
 	ErrUnknown       = "ERROR"
 	ErrFormat        = "CLIENT_ERROR bad command line format"
@@ -21,6 +22,9 @@ const (
 	ErrTooLarge      = "SERVER_ERROR object too large for cache"
 	ErrNoMemory      = "SERVER_ERROR out of memory storing object"
 	ErrNoMemoryGet   = "SERVER_ERROR out of memory writing get response"
+	ErrNoDisk        = "SERVER_ERROR out of disk space"
+	ErrStorage       = "SERVER_ERROR storage has failed"
+	ErrOutcome       = "SERVER_ERROR outcome unknown"
 	ErrShutdown      = "SERVER_ERROR: shutdown not enabled"
 	ErrBadClass      = "BADCLASS invalid class id"
 	ErrManyConns     = "ERROR Too many open connections"

@@ -55,5 +55,5 @@ func (db *DB) nextPage(ctx context.Context, cursor *store.Cursor) (more bool, er
 	}
 	more = db.engine.Next(cursor)
 	db.closeMu.RUnlock()
-	return more, await(ctx, db.engine, cursor.Position)
+	return more, await(ctx, db.engine, db.Failed(), cursor.Position)
 }

@@ -26,12 +26,12 @@ func (l *slowLog) WhenStable(position uint64, wake func()) {
 // TestAwait: a method returns when the log has reached its position, not before,
 // or when its context ends.
 func TestAwait(t *testing.T) {
-	log := &slowLog{stable: 7, waits: make(chan func(), 1)}
-	if err := await(t.Context(), log, 7); err != nil || len(log.waits) > 0 {
+	log := &slowLog{stable: 7, waits: make(chan func(), 2)}
+	if err := await(t.Context(), log, nil, 7); err != nil || len(log.waits) > 0 {
 		t.Errorf("for what is stable: %v, %d waits", err, len(log.waits))
 	}
 	ended := make(chan error)
-	go func() { ended <- await(t.Context(), log, 8) }()
+	go func() { ended <- await(t.Context(), log, nil, 8) }()
 	wake := <-log.waits
 	select {
 	case err := <-ended:
@@ -44,11 +44,18 @@ func TestAwait(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() { ended <- await(ctx, log, 9) }()
+	go func() { ended <- await(ctx, log, nil, 9) }()
 	wake = <-log.waits
 	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
+	if err := <-ended; !errors.Is(err, context.Canceled) || !errors.Is(err, ErrUnknownOutcome) {
 		t.Errorf("a context that ends: %v", err)
+	}
+
+	failed := make(chan struct{})
+	close(failed)
+	go func() { ended <- await(t.Context(), log, failed, 9) }()
+	if err := <-ended; !errors.Is(err, ErrFailed) || !errors.Is(err, ErrUnknownOutcome) {
+		t.Errorf("a log that fails: %v", err)
 	}
 	wake() // nobody is there any more
 }

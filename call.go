@@ -44,12 +44,18 @@ func (c *call) setKey2(key string) {
 	c.req.Key2 = c.raw2[:copy(c.raw2[:], key)]
 }
 
-// do executes c. Its result stands when the log is stable up to all that it
-// rests on, failures included.
+// do executes c, again and again as long as the log has no room for it. Its
+// result stands when the log is stable up to all that it rests on, failures
+// included.
 func (db *DB) do(ctx context.Context, c *call) error {
 	err := db.execute(ctx, c)
+	for err == nil && c.res.Status == store.LogBusy {
+		if err = db.awaitRoom(ctx, c); err == nil {
+			err = db.execute(ctx, c)
+		}
+	}
 	if err == nil {
-		err = await(ctx, db.engine, c.res.Position)
+		err = await(ctx, db.engine, db.Failed(), c.res.Position)
 	}
 	if err == nil {
 		err = outcome[c.res.Status]
@@ -104,9 +110,21 @@ func (c *call) check(maxItemSize int64) error {
 	return nil
 }
 
-// await returns when the log is stable up to position, or ctx ends. It takes no
-// thread but the caller's.
-func await(ctx context.Context, log server.Executor, position uint64) error {
+// awaitRoom returns when the log may have room for c, or ctx ends.
+func (db *DB) awaitRoom(ctx context.Context, c *call) error {
+	room := make(chan struct{})
+	db.engine.log.WhenRoom(c.res.RecordSize, c.res.Inserts, func() { close(room) })
+	select {
+	case <-room:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// await returns when the log is stable up to position. If ctx ends or the log
+// fails before, the outcome is unknown.
+func await(ctx context.Context, log server.Executor, failed <-chan struct{}, position uint64) error {
 	if log.Stable() >= position {
 		return nil
 	}
@@ -116,6 +134,8 @@ func await(ctx context.Context, log server.Executor, position uint64) error {
 	case <-stable:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%w: %w", ErrUnknownOutcome, ctx.Err())
+	case <-failed:
+		return fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrFailed)
 	}
 }

@@ -42,7 +42,7 @@ func TestClosed(t *testing.T) {
 // would crash the test.
 func TestCloseUnderWay(t *testing.T) {
 	for range 10 {
-		db, err := weensydb.Open(weensydb.Config{})
+		db, err := weensydb.Open(weensydb.Config{Dir: t.TempDir()})
 		must(t, err)
 		must(t, db.Set(t.Context(), "b", []byte("1")))
 		for i := range 100 {

@@ -8,6 +8,9 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"weensydb/stable"
+	"weensydb/store"
 )
 
 // Durability says what a reply promises about stable storage.
@@ -29,8 +32,9 @@ const (
 	MaxMaxItemSize = 512 << 20 // bytes: the largest buffer holds an item and its request
 )
 
-// Config says how a database is opened. The zero value of every field is a
-// valid choice: the zero Config is a database of 64 MiB without listeners.
+// Config says how a database is opened. It must have a Dir or be a Cache; the zero
+// value of every other field is a valid choice. Config{Dir: "data"} is a durable
+// database of 64 MiB without listeners.
 // DefaultConfig gives what "weensydb serve" starts from.
 type Config struct {
 	// Weensy are the addresses of the WeensyDB dialect, each "host:port" or
@@ -40,13 +44,21 @@ type Config struct {
 	// Memcache are the addresses of memcached's text and meta protocols.
 	Memcache []string
 
-	// Dir is the directory of the log and the snapshots. There is no log yet,
-	// so nothing is written there.
+	// Dir is the directory of the log. It is made if it is not there; its parent
+	// must exist. One process at a time has it. A cache needs none.
 	Dir string
 
-	// Durability says what a reply promises. Without a log only
-	// DurabilityNone can be kept; Open refuses to promise more.
+	// Durability says what a reply promises. "" means DurabilityAlways.
 	Durability Durability
+
+	// SegmentSize of new files of the log, in bytes. One is kept ahead, so that
+	// a new database takes twice as much. 0 means an eighth of Memory, from
+	// 4 MiB to 64 MiB, and more if two of the largest items need it.
+	SegmentSize int64
+
+	// Progress is told how many bytes of how many Open has read of the log. It
+	// may be nil.
+	Progress func(done, total int64)
 
 	// Cache makes it a cache: in memory only, evicting when full. Otherwise a
 	// full store refuses new values and keeps the old ones.
@@ -93,6 +105,8 @@ type Config struct {
 
 	// Now reads the wall clock. nil means time.Now; tests set it.
 	Now func() time.Time
+
+	fs stable.FS // tests: the directory, instead of Dir
 }
 
 // DefaultConfig is what "weensydb serve" starts from.
@@ -101,7 +115,7 @@ func DefaultConfig() Config {
 		Weensy:         []string{"127.0.0.1:6162"},
 		Memcache:       []string{"127.0.0.1:11211"},
 		Dir:            "weensydb-data",
-		Durability:     DurabilityNone,
+		Durability:     DurabilityAlways,
 		Memory:         64 << 20,
 		MaxItemSize:    1 << 20,
 		MaxConns:       10_000,
@@ -121,6 +135,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.RequestTimeout, d.RequestTimeout)
 	setDefault(&c.WriteTimeout, d.WriteTimeout)
 	setDefault(&c.DrainTimeout, d.DrainTimeout)
+	setDefault(&c.SegmentSize, segmentSize(c.Memory, c.MaxItemSize))
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -128,6 +143,19 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
+}
+
+// segmentSize returns the default size of the log's files: that of few files for
+// much memory, and of little space for little, in which a record of two items
+// has room.
+func segmentSize(memory, maxItemSize int64) int64 {
+	size := min(max(memory/8, 4<<20), 64<<20)
+	return max(size-size%stable.SectorSize, leastSegmentSize(maxItemSize))
+}
+
+// leastSegmentSize holds the largest record.
+func leastSegmentSize(maxItemSize int64) int64 {
+	return stable.LeastSegmentSize(store.MaxRecordSize(int(maxItemSize)))
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -152,12 +180,11 @@ func (c Config) Validate() error {
 		}
 		seen[addr] = true
 	}
-	switch c.Durability {
-	case "", DurabilityNone:
-	case DurabilityAlways, DurabilityInterval:
-		mistake("durability %q needs the log, which this version does not have: use %q", c.Durability, DurabilityNone)
-	default:
+	if _, known := modes[c.Durability]; !known && c.Durability != "" {
 		mistake("durability %q is none of always, interval, none", c.Durability)
+	}
+	if c.Dir == "" && c.fs == nil && !c.Cache {
+		mistake("there is no directory for the log: name one, or make it a cache")
 	}
 	if c.Memory != 0 && c.Memory < MinMemory {
 		mistake("memory %d is below the least, %d bytes", c.Memory, int64(MinMemory))
@@ -165,8 +192,12 @@ func (c Config) Validate() error {
 	if c.MaxItemSize != 0 && (c.MaxItemSize < MinMaxItemSize || c.MaxItemSize > MaxMaxItemSize) {
 		mistake("max item size %d is outside %d to %d bytes", c.MaxItemSize, int64(MinMaxItemSize), int64(MaxMaxItemSize))
 	}
-	if d := c.withDefaults(); c.Memory >= 0 && d.MaxItemSize > d.Memory/8 {
+	d := c.withDefaults()
+	if c.Memory >= 0 && d.MaxItemSize > d.Memory/8 {
 		mistake("max item size %d is more than an eighth of memory %d", d.MaxItemSize, d.Memory)
+	}
+	if least := leastSegmentSize(d.MaxItemSize); d.SegmentSize < least || d.SegmentSize > stable.MaxSegmentSize || d.SegmentSize%stable.SectorSize != 0 {
+		mistake("segment size %d is not a multiple of %d from %d to %d", c.SegmentSize, stable.SectorSize, least, int64(stable.MaxSegmentSize))
 	}
 	if c.MaxConns < 0 {
 		mistake("max conns %d is negative", c.MaxConns)

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 
+	"weensydb/lockcheck"
 	"weensydb/server"
 	"weensydb/store"
 	"weensydb/wire"
@@ -28,7 +29,7 @@ const protocolVersion = "1.6.45-weensydb-" + Version
 // Each operation takes effect at one instant, entirely or not at all, for other
 // goroutines and for clients on the network alike. It does nothing if ctx has
 // ended. If ctx ends while the operation, which has taken effect, waits for the
-// log, the error is ctx's: today there is no log and no such wait.
+// log, the error is both ErrUnknownOutcome and ctx's.
 //
 // Keys have 1 to 250 bytes, none of them a blank or a line end. Values are
 // copied, in and out. An operation that fails returns an *OpError.
@@ -44,7 +45,7 @@ type DB struct {
 
 	// closeMu guards closed. A method holds it for reading while it is in the
 	// Table, whose memory Close gives back, and not while it waits for anything.
-	closeMu sync.RWMutex
+	closeMu lockcheck.RWMutex
 	closed  bool
 }
 
@@ -62,6 +63,7 @@ func Open(c Config) (*DB, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
+	c.Logger = checkedLogger(c.Logger)
 	c.lowerMaxConns()
 	items, buffers := split(c.Memory, c.MaxItemSize)
 	engine := &engine{
@@ -71,14 +73,21 @@ func Open(c Config) (*DB, error) {
 
 		maxItemSize: c.MaxItemSize,
 	}
-	engine.table = store.New(store.Options{
+	log := &tableLog{}
+	options := store.Options{Log: log, Arena: engine.arena, MaxItemSize: int(c.MaxItemSize), Evict: c.Cache}
+	if c.Cache {
 		// A base below 2^48 leaves room for counting and keeps tokens short.
-		Log:         store.NewCounter(rand.Uint64N(1 << 48)),
-		Arena:       engine.arena,
-		MaxItemSize: int(c.MaxItemSize),
-		Evict:       c.Cache,
-	})
+		options.Log = store.NewCounter(rand.Uint64N(1 << 48))
+	}
+	engine.table = store.New(options)
 	db := &DB{config: c, engine: engine, sweeper: newSweeper(engine)}
+	db.closeMu.SetRank(lockcheck.Outermost)
+	if !c.Cache {
+		if err := db.openLog(log); err != nil {
+			engine.arena.Close()
+			return nil, err
+		}
+	}
 	db.server = server.New(server.Config{
 		Executor:       engine,
 		Buffers:        engine.buffers,
@@ -94,8 +103,7 @@ func Open(c Config) (*DB, error) {
 		Allow:          c.Allow,
 	})
 	if err := db.listen(); err != nil {
-		engine.arena.Close()
-		return nil, err
+		return nil, errors.Join(err, db.release())
 	}
 	db.start()
 	return db, nil
@@ -104,6 +112,9 @@ func Open(c Config) (*DB, error) {
 // start serves the listeners, all of which are open.
 func (db *DB) start() {
 	go db.sweeper.run()
+	if db.engine.log != nil {
+		go db.watch()
+	}
 	for _, l := range db.listeners {
 		db.serving.Add(1)
 		go func() {
@@ -115,11 +126,31 @@ func (db *DB) start() {
 	}
 }
 
-// Close stops accepting, answers what connections have sent, closes them, and
-// gives back the memory: what was stored is gone. It waits for clients at most
-// Config.DrainTimeout and then cuts them; its error is then
-// context.DeadlineExceeded. More calls return the same. Other methods, from the
-// moment that Close begins, return ErrClosed; those under way end first.
+// watch ends all sessions when the log fails.
+func (db *DB) watch() {
+	select {
+	case <-db.engine.log.Failed():
+		db.server.Abort()
+	case <-db.sweeper.quit:
+	}
+}
+
+// release closes the log and gives back the memory. Nobody uses them any more.
+func (db *DB) release() error {
+	var err error
+	if db.engine.log != nil {
+		err = db.engine.log.Close()
+	}
+	db.engine.arena.Close()
+	return err
+}
+
+// Close stops accepting, answers what connections have sent, closes them, makes
+// durable what is not yet, in every mode, and gives back the memory. It waits for
+// clients at most Config.DrainTimeout and then cuts them; its error is then
+// context.DeadlineExceeded. If the log has failed it returns why. More calls
+// return the same. Other methods, from the moment that Close begins, return
+// ErrClosed; those under way end first.
 func (db *DB) Close() error {
 	db.closeOnce.Do(func() {
 		db.closeMu.Lock()
@@ -130,7 +161,7 @@ func (db *DB) Close() error {
 		db.closeErr = db.server.Shutdown(ctx)
 		db.serving.Wait()
 		db.sweeper.stop()
-		db.engine.arena.Close()
+		db.closeErr = errors.Join(db.closeErr, db.release())
 	})
 	return db.closeErr
 }

@@ -6,7 +6,7 @@
 // Open with a Config that names no listener gives a database that is only the
 // program's own:
 //
-//	db, err := weensydb.Open(weensydb.Config{Memory: 256 << 20})
+//	db, err := weensydb.Open(weensydb.Config{Dir: "data", Memory: 256 << 20})
 //	...
 //	defer db.Close()
 //	err = db.Set(ctx, "hello", []byte("Hi"), weensydb.TTL(time.Hour))
@@ -18,7 +18,8 @@
 //
 // An operation that fails returns an *OpError, in which errors.Is finds one of
 // ErrNotFound, ErrExists, ErrNotStored, ErrNotNumber, ErrNoMemory, ErrTooLarge,
-// ErrKey, ErrClosed, or the context's error.
+// ErrKey, ErrNoDisk, ErrFailed, ErrUnknownOutcome, ErrClosed, or the context's
+// error.
 //
 // # Serving
 //
@@ -35,11 +36,15 @@
 //	                                                                v
 //	                                          store.Table: decide, admit, append, apply
 //	                                                                |
+//	                                                                v
+//	                                          stable: batch, one sync for many
+//	                                                                |
 //	             DB.Get, DB.Set, ... return (position reached) <-+--+
 //	bytes <-- wire (reply) <-- server (position reached) <-------+
 //
 // Package wire is pure: bytes to requests, results to bytes. Package server runs
 // a session per connection and keeps one client from hurting another. Package
-// store is the synchronised state. ARCHITECTURE.md tells the same story at
-// length, with the order of locks and who may import whom.
+// store is the synchronised state, package stable the log that a crash cannot
+// take back. ARCHITECTURE.md tells the same story at length, with the order of
+// locks and who may import whom.
 package weensydb

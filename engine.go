@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weensydb/server"
+	"weensydb/stable"
 	"weensydb/store"
 )
 
@@ -13,6 +14,7 @@ import (
 // Table, the clock and the budgets.
 type engine struct {
 	table   *store.Table
+	log     *stable.Log // nil in a cache
 	now     func() time.Time
 	arena   *store.Arena    // of the items
 	buffers *server.Buffers // of the connections
@@ -23,20 +25,38 @@ type engine struct {
 // Now reads the wall clock, but never goes back.
 func (e *engine) Now() int64 { return e.table.Clock(e.now().UnixMilli()) }
 
-// Execute runs req at once: nothing waits for a condition yet.
-func (e *engine) Execute(req *store.Request, res *store.Result, _ *server.Ticket) bool {
+// Execute runs req at once, unless the log has no room for the moment: then t
+// waits, and the session tries again. (Nothing waits for another condition yet.)
+// Without a ticket it is for the caller to wait and to try again.
+func (e *engine) Execute(req *store.Request, res *store.Result, t *server.Ticket) bool {
 	e.table.Execute(req, e.Now(), res)
-	return true
+	if res.Status != store.LogBusy || t == nil {
+		return true
+	}
+	e.log.WhenRoom(res.RecordSize, res.Inserts, t.Complete)
+	return false
 }
 
-// Abandon has nothing to end.
+// Abandon has nothing to end: a wait for the log ends by itself.
 func (e *engine) Abandon(*server.Ticket) {}
 
-// Stable says that no reply has to wait: there is no log.
-func (e *engine) Stable() uint64 { return math.MaxUint64 }
+// Stable is what the log has reached. Without a log no reply has to wait.
+func (e *engine) Stable() uint64 {
+	if e.log == nil {
+		return math.MaxUint64
+	}
+	return e.log.Stable()
+}
 
-// WhenStable never has to wait.
-func (e *engine) WhenStable(_ uint64, wake func()) { wake() }
+// WhenStable calls wake when the log has reached position. It never does if the
+// log fails before.
+func (e *engine) WhenStable(position uint64, wake func()) {
+	if e.log == nil {
+		wake()
+		return
+	}
+	e.log.WhenStable(position, wake)
+}
 
 func (e *engine) Scan(bucket int, visit func(key []byte, it *store.Item, size int)) (position uint64) {
 	return e.table.Scan(bucket, e.Now(), visit)

@@ -9,7 +9,8 @@ import (
 )
 
 // What an operation can end with; errors.Is finds them in an OpError. But for
-// ErrNoMemory and ErrTooLarge in a cache, nothing has changed.
+// ErrUnknownOutcome, and for ErrNoMemory and ErrTooLarge in a cache, nothing has
+// changed.
 var (
 	// ErrNotFound: there is no item of that key.
 	ErrNotFound = errors.New("not found")
@@ -34,6 +35,19 @@ var (
 	// ErrKey: the key is empty, longer than 250 bytes, or has a blank or a line
 	// end in it.
 	ErrKey = errors.New("bad key")
+
+	// ErrNoDisk: the disk has no room for what the log would have to keep. Reads
+	// go on, and writes will when there is room.
+	ErrNoDisk = errors.New("out of disk space")
+
+	// ErrFailed: the disk has refused a write or a sync of the log, which is
+	// final: see DB.Failed.
+	ErrFailed = errors.New("storage has failed")
+
+	// ErrUnknownOutcome: the operation was executed, but the context ended or the
+	// storage failed before the result was durable: a crash may take it back.
+	// Wraps that error, too.
+	ErrUnknownOutcome = errors.New("outcome unknown")
 
 	// ErrClosed: the database is closed.
 	ErrClosed = errors.New("the database is closed")
@@ -62,4 +76,6 @@ var outcome = [...]error{
 	store.Exists:     ErrExists,
 	store.NonNumeric: ErrNotNumber,
 	store.NoMemory:   ErrNoMemory,
+	store.NoDisk:     ErrNoDisk,
+	store.LogFailed:  ErrFailed,
 }

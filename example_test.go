@@ -8,15 +8,22 @@ import (
 	"io"
 	"log"
 	"net"
+	"os"
 	"time"
 
 	"weensydb"
 )
 
-// A database of the program's own: no listener, 256 MiB.
+// A database of the program's own: no listener, 256 MiB. What Set has stored is
+// there again when the directory is opened the next time.
 func Example() {
 	ctx := context.Background()
-	db, err := weensydb.Open(weensydb.Config{Memory: 256 << 20})
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := weensydb.Open(weensydb.Config{Dir: dir, Memory: 256 << 20})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,7 +48,7 @@ func Example() {
 // Flags and expiry stay, since they are item's.
 func ExampleDB_CompareAndSwap() {
 	ctx := context.Background()
-	db, _ := weensydb.Open(weensydb.Config{})
+	db, _ := weensydb.Open(weensydb.Config{Cache: true})
 	defer db.Close()
 	db.Set(ctx, "guests", []byte("Ada"))
 
@@ -70,7 +77,7 @@ func ExampleDB_CompareAndSwap() {
 // to count adds the item.
 func ExampleDB_Increment() {
 	ctx := context.Background()
-	db, _ := weensydb.Open(weensydb.Config{})
+	db, _ := weensydb.Open(weensydb.Config{Cache: true})
 	defer db.Close()
 
 	_, err := db.Increment(ctx, "visits", 1)
@@ -88,7 +95,7 @@ func ExampleDB_Increment() {
 // Nobody sees a state in which both are on duty, or neither is.
 func ExampleDB_Exchange() {
 	ctx := context.Background()
-	db, _ := weensydb.Open(weensydb.Config{})
+	db, _ := weensydb.Open(weensydb.Config{Cache: true})
 	defer db.Close()
 	db.Set(ctx, "duty/Ada", []byte("on duty"))
 	db.Set(ctx, "duty/Grace", []byte("off duty"))
@@ -103,7 +110,7 @@ func ExampleDB_Exchange() {
 
 func ExampleDB_All() {
 	ctx := context.Background()
-	db, _ := weensydb.Open(weensydb.Config{})
+	db, _ := weensydb.Open(weensydb.Config{Cache: true})
 	defer db.Close()
 	db.Set(ctx, "city/Oslo", []byte("709"))
 	db.Set(ctx, "city/Turku", []byte("202"))
@@ -123,7 +130,7 @@ func ExampleDB_All() {
 // The program's data, for memcached clients on a listener that it has made.
 func ExampleDB_Serve() {
 	ctx := context.Background()
-	db, _ := weensydb.Open(weensydb.Config{})
+	db, _ := weensydb.Open(weensydb.Config{Cache: true})
 	defer db.Close()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -30,19 +30,32 @@ var rooms = map[string]room{
 	"cmd/weensydb": {
 		imports: why{
 			"weensydb":                                       "serve opens a database",
+			"weensydb/stable":                                "inspect reads a directory; which of its errors serve can explain",
+			"weensydb/store":                                 "inspect shows what the records say; which of its errors serve can explain",
 			"weensydb/wire":                                  "the other commands speak to one",
 			"github.com/alecthomas/kong":                     "flags, environment, help",
 			"github.com/BurntSushi/toml":                     "the file of --config",
 			"github.com/docker/go-units":                     "sizes such as 512MiB",
 			"github.com/reeflective/readline":                "the prompt of cli",
+			"github.com/schollz/progressbar/v3":              "how far a recovery is",
 			"github.com/KimMachineGun/automemlimit/memlimit": "the memory that a control group leaves the process",
+		},
+		tests: why{
+			"weensydb/sim":                      "a disk that loses what was not synced",
+			"github.com/hanwen/go-fuse/v2/fs":   "shows that disk to the program as a directory",
+			"github.com/hanwen/go-fuse/v2/fuse": "how it is mounted",
 		},
 	},
 	".": {
 		imports: why{
-			"weensydb/server": "sessions on the listeners",
-			"weensydb/store":  "the Table that they share",
-			"weensydb/wire":   "which dialect a listener speaks, and which keys it can carry",
+			"weensydb/lockcheck": "the lock that Close waits for",
+			"weensydb/server":    "sessions on the listeners",
+			"weensydb/stable":    "the log",
+			"weensydb/store":     "the Table that they share",
+			"weensydb/wire":      "which dialect a listener speaks, and which keys it can carry",
+		},
+		tests: why{
+			"weensydb/sim": "a disk that loses what was not synced",
 		},
 	},
 	"examples/embed": { // a module of its own
@@ -50,8 +63,9 @@ var rooms = map[string]room{
 	},
 	"server": {
 		imports: why{
-			"weensydb/wire":  "bytes to requests, results to bytes",
-			"weensydb/store": "what a request asks of the Table",
+			"weensydb/lockcheck": "its lock, and that none is held at a socket call",
+			"weensydb/wire":      "bytes to requests, results to bytes",
+			"weensydb/store":     "what a request asks of the Table",
 		},
 		tests: why{
 			"weensydb":                                "system tests open the whole database",
@@ -60,9 +74,24 @@ var rooms = map[string]room{
 			"go.uber.org/goleak":                      "no goroutine stays behind",
 		},
 	},
+	"bench/durable": { // a module of its own
+		imports: why{
+			"github.com/HdrHistogram/hdrhistogram-go": "latencies of every operation, in little memory",
+			"github.com/hanwen/go-fuse/v2/fs":         "the disk whose syncs are slow",
+			"github.com/hanwen/go-fuse/v2/fuse":       "how it is mounted",
+			"golang.org/x/sys/unix":                   "epoll for the generator, and what the standard library does not ask of a disk",
+		},
+	},
+	"crash": {
+		tests: why{
+			"weensydb":                          "the server that is killed",
+			"github.com/anishathalye/porcupine": "checks histories for linearizability",
+		},
+	},
 	"bench/hitratio": {}, // a module of its own
 	"store": {
 		imports: why{
+			"weensydb/lockcheck":    "locks that have an order",
 			"golang.org/x/sys/unix": "memory that the collector does not know",
 		},
 		tests: why{
@@ -76,8 +105,26 @@ var rooms = map[string]room{
 		},
 	},
 	"stable": {
+		imports: why{
+			"weensydb/lockcheck": "its lock, and that none is held at a file call",
+		},
+		tests: why{
+			"weensydb/sim": "a disk that loses what was not synced",
+		},
 		never: why{
 			"net": "a log knows no socket",
+		},
+	},
+	"sim": {
+		never: why{
+			"net": "nothing leaves the world",
+			"os":  "nothing leaves the world",
+		},
+	},
+	"lockcheck": {
+		never: why{
+			"net": "locks only",
+			"os":  "locks only",
 		},
 	},
 	"wire": {

@@ -8,11 +8,13 @@ import (
 	"strings"
 	"syscall"
 
+	"weensydb/lockcheck"
 	"weensydb/wire"
 )
 
 // listen opens all listeners, or none.
 func (db *DB) listen() error {
+	lockcheck.NoneHeld("listen")
 	var errs []error
 	open := func(addrs []string, d wire.Dialect) {
 		for _, addr := range addrs {

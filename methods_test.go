@@ -20,6 +20,9 @@ const longWait = 30 * time.Second
 // openEmbedded opens a database without listeners until the test ends.
 func openEmbedded(t testing.TB, config weensydb.Config) *weensydb.DB {
 	t.Helper()
+	if config.Dir == "" {
+		config.Dir = t.TempDir()
+	}
 	db, err := weensydb.Open(config)
 	if err != nil {
 		t.Fatal(err)

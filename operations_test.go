@@ -66,7 +66,7 @@ func runProgram(t *testing.T, args ...string) string {
 // TestOperationsStatistics: OPERATIONS.md names each statistic, and none that
 // stats does not show.
 func TestOperationsStatistics(t *testing.T) {
-	db, err := weensydb.Open(weensydb.Config{Memcache: []string{"127.0.0.1:0"}})
+	db, err := weensydb.Open(weensydb.Config{Memcache: []string{"127.0.0.1:0"}, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestProtocolExamples(t *testing.T) {
 		}
 		examples++
 		t.Run(fmt.Sprint("line ", b.line), func(t *testing.T) {
-			db, err := weensydb.Open(weensydb.Config{Weensy: []string{"127.0.0.1:0"}, Memcache: []string{"127.0.0.1:0"}})
+			db, err := weensydb.Open(weensydb.Config{Weensy: []string{"127.0.0.1:0"}, Memcache: []string{"127.0.0.1:0"}, Dir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
 			}

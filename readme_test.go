@@ -23,7 +23,7 @@ func TestReadme(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the README's commands are a POSIX shell's")
 	}
-	bin := t.TempDir()
+	bin, dir := t.TempDir(), t.TempDir()
 	p := &player{
 		ports: map[string]string{"6162": "", "11211": ""},
 		env: []string{
@@ -31,8 +31,9 @@ func TestReadme(t *testing.T) {
 			"PATH=" + bin + string(filepath.ListSeparator) + os.Getenv("PATH"),
 			"WEENSYDB_WEENSY=127.0.0.1:0",
 			"WEENSYDB_MEMCACHE=127.0.0.1:0",
-			"WEENSYDB_DIR=" + t.TempDir(),
+			"WEENSYDB_DIR=" + dir,
 		},
+		dir:     dir,
 		timeout: 30 * time.Second,
 	}
 	t.Cleanup(func() {

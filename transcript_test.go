@@ -48,10 +48,12 @@ func blocksOf(markdown string) []block {
 
 // A player executes blocks. The documents name the default ports, which may be
 // taken where the tests run: so the server listens on others, and the player
-// puts those in their place, in commands and in what is expected.
+// puts those in their place, in commands and in what is expected. A server that
+// is started again has other ports.
 type player struct {
 	ports   map[string]string // the default port to the one in use, "" until it is known
 	env     []string          // of commands
+	dir     string            // in the place of weensydb-data, in commands
 	server  *exec.Cmd         // what a "serve" command started
 	timeout time.Duration     // for an answer
 }
@@ -138,6 +140,7 @@ func (p *player) playConsole(b block) error {
 // the signals that its parent gets, so the installed one takes its place.
 func (p *player) command(line string) *exec.Cmd {
 	line = strings.ReplaceAll(line, "go run ./cmd/weensydb", "weensydb")
+	line = strings.ReplaceAll(line, "weensydb-data", p.dir)
 	cmd := exec.Command("sh", "-c", p.translate(line))
 	cmd.Env = append(os.Environ(), p.env...)
 	return cmd
@@ -162,8 +165,15 @@ func (p *player) compare(output string, expected []string) error {
 	return e.expectEnd()
 }
 
-// serve starts a server and waits for what it says first.
+// serve starts a server and waits for what it says first. One that runs must
+// have been killed.
 func (p *player) serve(command string, expected []string) error {
+	if p.server != nil {
+		p.server.Wait() // its error is that it was killed
+		for port := range p.ports {
+			p.ports[port] = ""
+		}
+	}
 	cmd := p.command("exec " + command) // signals are to reach it, not a shell
 	output, input, err := os.Pipe()
 	if err != nil {

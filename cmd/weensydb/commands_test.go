@@ -16,7 +16,7 @@ import (
 // open opens a database and gives its two addresses.
 func open(t *testing.T) (weensy, memcache string) {
 	t.Helper()
-	db, err := weensydb.Open(weensydb.Config{Weensy: []string{"127.0.0.1:0"}, Memcache: []string{"127.0.0.1:0"}})
+	db, err := weensydb.Open(weensydb.Config{Weensy: []string{"127.0.0.1:0"}, Memcache: []string{"127.0.0.1:0"}, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func shortDir(t *testing.T) string {
 
 func TestUnixSocket(t *testing.T) {
 	addr := "unix:" + filepath.Join(shortDir(t), "s")
-	db, err := weensydb.Open(weensydb.Config{Weensy: []string{addr}})
+	db, err := weensydb.Open(weensydb.Config{Weensy: []string{addr}, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,13 +55,19 @@ func isPath(flag *kong.Flag) bool {
 	return slices.Contains([]string{"F", "FILE", "DIR"}, flag.PlaceHolder)
 }
 
+// takesDir reports whether a command's first argument is a directory.
+func takesDir(command *kong.Node) bool {
+	return len(command.Positional) > 0 && command.Positional[0].Name == "DIR"
+}
+
 func bashScript(app *kong.Application) string {
 	var commands, paths []string
 	var cases strings.Builder
 	for _, command := range app.Children {
 		commands = append(commands, command.Name)
 		words := slices.Concat(argumentWords(command), longFlags(command), []string{"--help"})
-		fmt.Fprintf(&cases, "        %s) words='%s' ;;\n", command.Name, strings.Join(words, " "))
+		directories := map[bool]string{true: ` mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;`}[takesDir(command)]
+		fmt.Fprintf(&cases, "        %s) words='%s';%s;\n", command.Name, strings.Join(words, " "), directories)
 		for _, flag := range command.Flags {
 			if name := "--" + flag.Name; isPath(flag) && !slices.Contains(paths, name) {
 				paths = append(paths, name)
@@ -87,7 +93,7 @@ _weensydb() {
     case $command in
         '') words='FIRST' ;;
 CASES    esac
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+    mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
 complete -F _weensydb weensydb
 `)
@@ -111,6 +117,9 @@ func zshScript(app *kong.Application) string {
 		}
 		if words := argumentWords(command); len(words) > 0 {
 			fmt.Fprintf(&cases, " \\\n                '1:%s:(%s)'", command.Positional[0].Name, strings.Join(words, " "))
+		}
+		if takesDir(command) {
+			cases.WriteString(" \\\n                '1:DIR:_files -/'")
 		}
 		cases.WriteString(" ;;\n")
 	}
@@ -148,6 +157,9 @@ func fishScript(app *kong.Application) string {
 		}
 		if words := argumentWords(command); len(words) > 0 {
 			fmt.Fprintf(&script, "%s -a '%s'\n", here, strings.Join(words, " "))
+		}
+		if takesDir(command) {
+			fmt.Fprintf(&script, "%s -a '(__fish_complete_directories)'\n", here)
 		}
 	}
 	return script.String()

@@ -21,6 +21,9 @@ func TestBashCompletion(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "settings.toml"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	const driver = `set -eu
 source "$1"; shift
 function=$(complete -p weensydb | sed 's/.*-F \([^ ]*\).*/\1/')
@@ -40,6 +43,8 @@ if [ ${#COMPREPLY[@]} -gt 0 ]; then printf '%s\n' "${COMPREPLY[@]}"; fi`
 		{"get --server x --t", []string{"--timeout"}},
 		{"serve --tls", []string{"--tls-cert", "--tls-client-ca", "--tls-key"}},
 		{"serve --config sett", []string{"settings.toml"}},
+		{"inspect d", []string{"data"}},
+		{"inspect --", []string{"--help", "--records"}},
 		{"bogus", nil},
 	} {
 		cmd := exec.Command(bash, append([]string{"-c", driver, "bash", completion, "weensydb"}, strings.Split(c.line, " ")...)...)

@@ -112,16 +112,13 @@ func (r *reader) addresses(name string) []string {
 	return addrs
 }
 
-// durability: without a log there is none to choose.
 func (r *reader) durability() weensydb.Durability {
-	switch text := r.text("durability"); text {
-	case "always", "none":
-	case "interval":
-		r.wrong("durability", "it needs the log, which is not in this version yet; leave it out")
-	default:
-		r.wrong("durability", "write always, interval or none")
+	switch d := weensydb.Durability(r.text("durability")); d {
+	case weensydb.DurabilityAlways, weensydb.DurabilityInterval, weensydb.DurabilityNone:
+		return d
 	}
-	return weensydb.DurabilityNone
+	r.wrong("durability", "write always, interval or none")
+	return weensydb.DurabilityAlways
 }
 
 func (r *reader) onOff(name string) bool {

@@ -9,11 +9,15 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/docker/go-units"
+
 	"weensydb"
+	"weensydb/stable"
+	"weensydb/store"
 )
 
-// explainOpen adds to each error of Open that says an address is in use what
-// would work, and who holds it.
+// explainOpen adds to the errors of Open what would work, and who holds an
+// address that is in use.
 func explainOpen(err error, config weensydb.Config) error {
 	taken := map[string]bool{defaultHTTP: true} // by the console, one day
 	for _, addr := range slices.Concat(config.Weensy, config.Memcache) {
@@ -22,6 +26,12 @@ func explainOpen(err error, config weensydb.Config) error {
 	all := joinMistakes(nil, err)
 	for i, err := range all {
 		var listen *weensydb.ListenError
+		switch {
+		case errors.Is(err, stable.ErrInUse):
+			all[i] = fmt.Errorf("%w; stop that one, or give another --dir", err)
+		case errors.Is(err, store.ErrMemory):
+			all[i] = fmt.Errorf("%w: give more with --memory, now %s", err, units.BytesSize(float64(config.Memory)))
+		}
 		if errors.As(err, &listen) && isInUse(err) {
 			all[i] = fmt.Errorf("%s: %s is in use%s; %s",
 				listen.Listener, listen.Address, holder(listen.Address), advice(listen.Listener, listen.Address, taken))

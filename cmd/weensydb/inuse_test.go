@@ -42,7 +42,7 @@ func TestAdviceEnd(t *testing.T) {
 
 func TestExplainOpen(t *testing.T) {
 	taken := listen(t, "127.0.0.1:0")
-	config := weensydb.Config{Weensy: []string{taken}, Memcache: []string{"unix:" + filepath.Join(t.TempDir(), "missing", "socket")}}
+	config := weensydb.Config{Cache: true, Weensy: []string{taken}, Memcache: []string{"unix:" + filepath.Join(t.TempDir(), "missing", "socket")}}
 	_, err := weensydb.Open(config)
 	if !isInUse(err) {
 		t.Fatalf("Open: %v", err)

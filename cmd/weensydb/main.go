@@ -1,5 +1,6 @@
 // Command weensydb is the whole of WeensyDB in one program: "weensydb serve" is
-// the server, and the other commands speak to one.
+// the server, "weensydb inspect" reads what one left on disk, and the other
+// commands speak to one.
 //
 // A command is a struct that kong fills from the command line (fields and tags
 // are its flags and arguments) and a thin Run method that calls what does the
@@ -18,7 +19,8 @@ import (
 
 // program is the grammar of the command line.
 type program struct {
-	Serve serveCommand `cmd:"" group:"Server:" help:"Run a server until it is stopped."`
+	Serve   serveCommand   `cmd:"" group:"Server:" help:"Run a server until it is stopped."`
+	Inspect inspectCommand `cmd:"" group:"Server:" help:"Look into the directory of a server that was stopped."`
 	clientCommands
 	Cli        cliCommand        `cmd:"" group:"Interactive use:" help:"Open a prompt for the commands above."`
 	Completion completionCommand `cmd:"" group:"Interactive use:" help:"Print a completion script for a shell."`
@@ -28,7 +30,7 @@ type program struct {
 
 const description = `WeensyDB: a key-value database that you can telnet to and that memcached's clients know.
 
-Exit codes: 0 done; 1 the server said no (not found, changed meanwhile, refused), or serve failed; 2 the command line or the configuration is wrong; 3 the server cannot be reached.`
+Exit codes: 0 done; 1 the server said no (not found, changed meanwhile, refused), serve failed, or inspect found damage; 2 the command line or the configuration is wrong; 3 the server cannot be reached.`
 
 func main() {
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)

@@ -45,9 +45,6 @@ func collectorLimit(usable int64) int64 {
 
 // warn collects what an operator should know although it is no mistake.
 func (o *options) warn(usable int64) {
-	if !o.config.Cache {
-		o.warnings = append(o.warnings, "there is no log in this version yet: nothing survives a restart or a crash")
-	}
 	if usable > 0 && o.config.Memory > usable/4*3 {
 		o.warnings = append(o.warnings, fmt.Sprintf("--memory %s is more than three quarters of the %s that the process may use",
 			units.BytesSize(float64(o.config.Memory)), units.BytesSize(float64(usable))))

@@ -156,7 +156,7 @@ func TestCliHelp(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	addr := "unix:" + filepath.Join(shortDir(t), "s")
 	open := func() *weensydb.DB {
-		db, err := weensydb.Open(weensydb.Config{Weensy: []string{addr}, DrainTimeout: time.Second})
+		db, err := weensydb.Open(weensydb.Config{Weensy: []string{addr}, Dir: t.TempDir(), DrainTimeout: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

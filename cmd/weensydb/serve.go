@@ -24,8 +24,8 @@ type serveCommand struct {
 	Memcache []string `group:"Listeners:" placeholder:"ADDR" sep:"none" default:"${memcache}" help:"Listen with memcached's text and meta protocols; may be repeated; empty: off."`
 	HTTP     string   `name:"http" group:"Listeners:" placeholder:"ADDR" default:"${http}" help:"The console. It is not in this version yet and nothing listens there: only the default and empty are accepted."`
 
-	Dir         string   `group:"Storage:" placeholder:"DIR" default:"${dir}" help:"Directory of the log. There is no log in this version yet: nothing is written."`
-	Durability  string   `group:"Storage:" placeholder:"MODE" default:"always" help:"What a reply promises: always, interval or none. Until there is a log, always runs as none, with a warning, and interval is refused."`
+	Dir         string   `group:"Storage:" placeholder:"DIR" default:"${dir}" help:"Directory of the log; made if it is not there. One server at a time has it."`
+	Durability  string   `group:"Storage:" placeholder:"MODE" default:"always" help:"What a crash can take back: always: nothing that was answered; interval: at most the last second; none: anything since the last stop."`
 	Cache       onOff    `group:"Storage:" help:"Be a cache: evict when full. Otherwise a full store refuses new values and keeps the old ones."`
 	Memory      string   `group:"Storage:" placeholder:"SIZE" help:"Bound of the items and the connections' buffers together, such as 512MiB or 4G. Default: half of what the process may use."`
 	MaxItemSize string   `group:"Storage:" placeholder:"SIZE" default:"1MiB" help:"Bound of a key and its value together."`
@@ -71,7 +71,7 @@ func (*serveCommand) serve(s *session, ctx *kong.Context, mistakes []error) erro
 	if opts.gcLimit > 0 {
 		debug.SetMemoryLimit(opts.gcLimit)
 	}
-	db, err := weensydb.Open(opts.config)
+	db, err := openUnlessStopped(opts.config, signals, newProgress("recovering", s.stderr, log))
 	if err != nil {
 		return explainOpen(err, opts.config)
 	}
@@ -82,12 +82,39 @@ func (*serveCommand) serve(s *session, ctx *kong.Context, mistakes []error) erro
 	return wait(db, signals, log, opts)
 }
 
-// wait blocks until a signal, and then until the server has stopped or there is
-// another signal.
+// openUnlessStopped opens the database. A signal ends the wait for a long recovery: the
+// process may end at any moment of it.
+func openUnlessStopped(config weensydb.Config, signals <-chan os.Signal, p *progress) (*weensydb.DB, error) {
+	type result struct {
+		db  *weensydb.DB
+		err error
+	}
+	config.Progress = p.show
+	opened := make(chan result, 1)
+	go func() {
+		db, err := weensydb.Open(config)
+		p.end()
+		opened <- result{db, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.db, r.err
+	case got := <-signals:
+		return nil, fmt.Errorf("stopped by a signal (%v) during recovery", got)
+	}
+}
+
+// wait blocks until a signal, or until the storage fails, and then until the
+// server has stopped or there is another signal.
 func wait(db *weensydb.DB, signals <-chan os.Signal, log *slog.Logger, opts *options) error {
-	got := <-signals
-	log.Info("stopping: answering what has arrived; another signal stops at once",
-		"signal", got.String(), "drain_timeout", opts.config.DrainTimeout.String())
+	var got os.Signal
+	select {
+	case <-db.Failed():
+		log.Error("stopping: the storage has failed; whatever was not answered has an unknown outcome", "err", db.Err())
+	case got = <-signals:
+		log.Info("stopping: answering what has arrived; another signal stops at once",
+			"signal", got.String(), "drain_timeout", opts.config.DrainTimeout.String())
+	}
 	closed := make(chan error, 1)
 	go func() { closed <- db.Close() }()
 	select {

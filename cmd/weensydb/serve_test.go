@@ -30,6 +30,7 @@ func start(t *testing.T, args ...string) *child {
 	t.Helper()
 	c := &child{t: t, cmd: exec.Command(os.Args[0], args...)}
 	c.cmd.Env = append(os.Environ(), asProgram+"=yes")
+	c.cmd.Dir = t.TempDir() // in which its own directory is made
 	stderr, input, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -125,11 +126,10 @@ func TestServe(t *testing.T) {
 			c := start(t, "serve", "--weensy", "127.0.0.1:0", "--memcache", "127.0.0.1:0", "--memory", "64m")
 			weensy := c.expect(`^  weensy +(127\.0\.0\.1:\d+)$`)
 			memcache := c.expect(`^  memcache +(127\.0\.0\.1:\d+)$`)
-			c.expect(`^  mode .*loses everything`)
+			c.expect(`^  mode +durability always: a crash loses nothing`)
 			c.expect(`^  memory +64MiB; an item up to 1MiB`)
-			c.expect(`^  directory .*nothing is written`)
+			dir := c.expect(`^  directory +(.*weensydb-data)$`)
 			c.expect(fmt.Sprintf(`^  stop .*Ctrl-C, or SIGTERM to process %d`, c.cmd.Process.Pid))
-			c.expect(`level=WARN.*nothing survives`)
 			talk(t, connect(t, weensy), "set k 5\r\nhello", "STORED #1\r\n")
 			conn := connect(t, memcache)
 			talk(t, conn, "get k\r\n", "VALUE k 0 5\r\nhello\r\nEND\r\n")
@@ -140,6 +140,8 @@ func TestServe(t *testing.T) {
 			if code, stderr := c.exit(); code != exitOK || !strings.Contains(stderr, "msg=stopped") {
 				t.Errorf("exit code %d:\n%s", code, stderr)
 			}
+			again := start(t, "serve", "--dir", dir, "--weensy", "127.0.0.1:0", "--memcache", "")
+			talk(t, connect(t, again.expect(`^  weensy +(.*)$`)), "get k\r\n", "VALUE k 5 #1\r\nhello\r\nEND\r\n")
 		})
 	}
 }

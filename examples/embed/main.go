@@ -22,7 +22,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	db, err := weensydb.Open(weensydb.Config{Memcache: []string{"127.0.0.1:0"}})
+	db, err := weensydb.Open(weensydb.Config{Cache: true, Memcache: []string{"127.0.0.1:0"}})
 	if err != nil {
 		return err
 	}

@@ -44,12 +44,12 @@ func (c *call) setKey2(key string) {
 	c.req.Key2 = c.raw2[:copy(c.raw2[:], key)]
 }
 
-// do executes c, again and again as long as the log has no room for it. Its
+// do executes c, again and again as long as there is no room for it. Its
 // result stands when the log is stable up to all that it rests on, failures
 // included.
 func (db *DB) do(ctx context.Context, c *call) error {
 	err := db.execute(ctx, c)
-	for err == nil && c.res.Status == store.LogBusy {
+	for err == nil && c.res.Status.Again() {
 		if err = db.awaitRoom(ctx, c); err == nil {
 			err = db.execute(ctx, c)
 		}
@@ -110,10 +110,10 @@ func (c *call) check(maxItemSize int64) error {
 	return nil
 }
 
-// awaitRoom returns when the log may have room for c, or ctx ends.
+// awaitRoom returns when there may be room for c, or ctx ends.
 func (db *DB) awaitRoom(ctx context.Context, c *call) error {
 	room := make(chan struct{})
-	db.engine.log.WhenRoom(c.res.RecordSize, c.res.Inserts, func() { close(room) })
+	db.engine.whenAgain(&c.res, func() { close(room) })
 	select {
 	case <-room:
 		return nil

@@ -39,6 +39,7 @@ type DB struct {
 	server    *server.Server
 	listeners []*listener
 	sweeper   *sweeper
+	snapshots *snapshotter // nil in a cache
 	serving   sync.WaitGroup
 	closeOnce sync.Once
 	closeErr  error
@@ -114,6 +115,7 @@ func (db *DB) start() {
 	go db.sweeper.run()
 	if db.engine.log != nil {
 		go db.watch()
+		db.snapshots.start()
 	}
 	for _, l := range db.listeners {
 		db.serving.Add(1)
@@ -161,6 +163,9 @@ func (db *DB) Close() error {
 		db.closeErr = db.server.Shutdown(ctx)
 		db.serving.Wait()
 		db.sweeper.stop()
+		if db.snapshots != nil {
+			db.snapshots.stop()
+		}
 		db.closeErr = errors.Join(db.closeErr, db.release())
 	})
 	return db.closeErr

@@ -26,7 +26,7 @@
 // Config.Memcache and Config.Weensy name addresses to listen on; DefaultConfig
 // gives those that "weensydb serve" starts from. Serve and ServeWeensy take a
 // listener that the program has made. All of them, and the program's own calls,
-// see the same data. Package weensydb depends on the standard library alone.
+// see the same data. Package weensydb depends on the standard library and one that compresses.
 //
 // # The life of a request
 //

@@ -13,11 +13,12 @@ import (
 // engine is what sessions and the methods of a DB hand their requests to: the
 // Table, the clock and the budgets.
 type engine struct {
-	table   *store.Table
-	log     *stable.Log // nil in a cache
-	now     func() time.Time
-	arena   *store.Arena    // of the items
-	buffers *server.Buffers // of the connections
+	table     *store.Table
+	log       *stable.Log  // nil in a cache
+	snapshots *snapshotter // nil in a cache
+	now       func() time.Time
+	arena     *store.Arena    // of the items
+	buffers   *server.Buffers // of the connections
 
 	maxItemSize int64
 }
@@ -25,16 +26,25 @@ type engine struct {
 // Now reads the wall clock, but never goes back.
 func (e *engine) Now() int64 { return e.table.Clock(e.now().UnixMilli()) }
 
-// Execute runs req at once, unless the log has no room for the moment: then t
-// waits, and the session tries again. (Nothing waits for another condition yet.)
+// Execute runs req at once, unless the log or a snapshot has no room for the
+// moment: then t waits, and the session tries again. (Nothing waits for another condition yet.)
 // Without a ticket it is for the caller to wait and to try again.
 func (e *engine) Execute(req *store.Request, res *store.Result, t *server.Ticket) bool {
 	e.table.Execute(req, e.Now(), res)
-	if res.Status != store.LogBusy || t == nil {
+	if !res.Status.Again() || t == nil {
 		return true
 	}
-	e.log.WhenRoom(res.RecordSize, res.Inserts, t.Complete)
+	e.whenAgain(res, t.Complete)
 	return false
+}
+
+// whenAgain calls wake when a request may be tried again that has not happened.
+func (e *engine) whenAgain(res *store.Result, wake func()) {
+	if res.Status == store.SnapshotBusy {
+		e.snapshots.whenRoom(wake)
+		return
+	}
+	e.log.WhenRoom(res.RecordSize, res.Inserts, wake)
 }
 
 // Abandon has nothing to end: a wait for the log ends by itself.

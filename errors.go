@@ -49,6 +49,9 @@ var (
 	// Wraps that error, too.
 	ErrUnknownOutcome = errors.New("outcome unknown")
 
+	// ErrNoLog: the database is a cache, which has no log and no snapshots.
+	ErrNoLog = errors.New("a cache has no snapshots")
+
 	// ErrClosed: the database is closed.
 	ErrClosed = errors.New("the database is closed")
 )

@@ -106,7 +106,8 @@ var rooms = map[string]room{
 	},
 	"stable": {
 		imports: why{
-			"weensydb/lockcheck": "its lock, and that none is held at a file call",
+			"weensydb/lockcheck":               "its lock, and that none is held at a file call",
+			"github.com/klauspost/compress/s2": "the blocks of a snapshot are shorter, at hundreds of MB a second",
 		},
 		tests: why{
 			"weensydb/sim": "a disk that loses what was not synced",

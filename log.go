@@ -57,18 +57,21 @@ func (db *DB) openLog(to *tableLog) error {
 		MaxUnsynced: maxUnsynced(c.Memory),
 		Logger:      c.Logger,
 		Progress:    c.Progress,
+		OnSnapshot:  db.load,
 		OnRecord:    db.replay,
 	})
 	if err != nil {
 		return fmt.Errorf("open %s: %w", c.Dir, err)
 	}
 	to.log, db.engine.log = log, log
+	db.snapshots = newSnapshotter(db.engine, c)
+	db.engine.snapshots = db.snapshots
 	db.engine.arena.SetLimit(items)
 	if used := db.engine.arena.Used(); used > items {
 		c.Logger.Warn("the data takes more memory than is allowed: what needs more is refused until some is deleted", "used", used, "allowed", items)
 	}
-	if r := log.Recovery(); r.Records > 0 {
-		c.Logger.Info("recovered from the log", slog.Int64("records", r.Records), slog.Uint64("position", r.Last), slog.Int("segments", r.Segments), slog.Bool("clean", r.Clean))
+	if r := log.Recovery(); r.Records > 0 || r.Snapshot > 0 {
+		c.Logger.Info("recovered from the log", slog.Int64("records", r.Records), slog.Uint64("snapshot", r.Snapshot), slog.Uint64("position", r.Last), slog.Int("segments", r.Segments), slog.Bool("clean", r.Clean))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing/synctest"
+	"time"
 
 	"weensydb/sim"
 	"weensydb/store"
@@ -63,7 +64,12 @@ func (w *world) recovered() error {
 	if w.rng.IntN(4) == 0 {
 		w.clock.Add(-w.rng.Int64N(20)) // the machine's clock was wrong before, or is now
 	}
-	w.now = w.history[0].now
+	// Time resumes from the records, or from a snapshot, which may know a later one.
+	clock := w.db.engine.table.Clock(0)
+	if clock < w.history[0].now || clock > w.now {
+		return fmt.Errorf("time resumes from %d, not from %d to %d", clock, w.history[0].now, w.now)
+	}
+	w.now = clock
 	for k := range modelKeys {
 		get := &modelRequest{Request: store.Request{Op: store.Get, Key: modelKey(k), NoBump: true}, key: k}
 		if err := w.execute(get); err != nil {
@@ -87,7 +93,7 @@ func (w *world) close() error {
 		select {
 		case <-closed:
 			ended = true
-		default:
+		case <-time.After(time.Millisecond): // of the bubble: the log's writer may wait for more to come
 		}
 	}
 	w.letAllGo()

@@ -57,8 +57,9 @@ func (tr *trial) run(t *testing.T, ends int) error {
 	}()
 	tr.numbers = newNumbers()
 	tr.begin(make([]groupState, len(groups)))
-	held, err := tr.start()
+	_, err := tr.start()
 	for life := 1; err == nil && tr.kills < ends && (tr.end == nil || life <= ends); life++ {
+		var held []groupState
 		if held, err = tr.live(); err == nil && life%livesPerHistory == 0 {
 			err = tr.check()
 			tr.begin(held)

@@ -25,6 +25,9 @@ func (s *Session) answer() {
 	case wire.MetaDump, wire.MGDump:
 		s.line("OK")
 		s.dump = 1
+	case wire.Snapshot, wire.Backup:
+		s.transfer = newTransfer(s.req.Op == wire.Backup, s.wake)
+		s.env.Executor.Snapshot(s.transfer)
 	case wire.Quit:
 		s.ending = true
 	case wire.Hangup:

@@ -80,6 +80,7 @@ func (e *tornExecutor) Stable() uint64                   { return math.MaxUint64
 func (e *tornExecutor) WhenStable(_ uint64, wake func()) { wake() }
 func (e *tornExecutor) Stats() store.Stats               { return e.table.Stats() }
 func (e *tornExecutor) ResetStats()                      { e.table.ResetStats() }
+func (e *tornExecutor) Snapshot(t *server.Transfer)      { t.Fail("SERVER_ERROR none") }
 func (e *tornExecutor) SetMemory(n int64)                { e.table.SetMemory(n) }
 func (e *tornExecutor) Scan(bucket int, visit func([]byte, *store.Item, int)) uint64 {
 	return e.table.Scan(bucket, e.Now(), visit)

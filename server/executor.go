@@ -37,6 +37,9 @@ type Executor interface {
 	// on.
 	Scan(bucket int, visit func(key []byte, it *store.Item, size int)) (position uint64)
 
+	// Snapshot begins a snapshot of what there is now, and reports on t.
+	Snapshot(t *Transfer)
+
 	Stats() store.Stats
 	ResetStats()
 

@@ -65,15 +65,16 @@ type Session struct {
 	res    store.Result
 	number [20]byte // the digits of a counter
 
-	in      []byte // [begin:] is input that is not consumed
-	begin   int
-	inFull  bool // the last input filled the buffer: a larger one would do better
-	eof     bool
-	waiting bool // the request in op waits for the ticket
-	held    bool // op waits for room in out
-	ending  bool // no further request is executed
-	served  uint64
-	dump    int // the next bucket of a dump that is under way, counted from 1
+	in       []byte // [begin:] is input that is not consumed
+	begin    int
+	inFull   bool // the last input filled the buffer: a larger one would do better
+	eof      bool
+	waiting  bool // the request in op waits for the ticket
+	held     bool // op waits for room in out
+	ending   bool // no further request is executed
+	served   uint64
+	transfer *Transfer // a snapshot that the client has asked for, or nil
+	dump     int       // the next bucket of a dump that is under way, counted from 1
 
 	out    []byte // [taken:] is output that is not sent
 	taken  int
@@ -108,6 +109,9 @@ func (s *Session) Close() {
 	if s.waiting && !s.ticket.done.Load() {
 		s.env.Executor.Abandon(&s.ticket)
 	}
+	if s.transfer != nil {
+		s.endTransfer()
+	}
 	s.env.Buffers.giveBack(s.in)
 	s.env.Buffers.giveBack(s.out)
 	s.in, s.out = nil, nil
@@ -120,7 +124,9 @@ func (s *Session) Begun() bool { return len(s.in) > s.begin || s.parser.Swallowi
 func (s *Session) Served() uint64 { return s.served }
 
 // Waiting reports whether a request waits for a condition.
-func (s *Session) Waiting() bool { return s.waiting && !s.ticket.done.Load() }
+func (s *Session) Waiting() bool {
+	return s.waiting && !s.ticket.done.Load() || s.transfer != nil && !s.transfer.ready()
+}
 
 // Stuck reports whether there is output and none of it may be sent yet.
 func (s *Session) Stuck() bool { return len(s.out) > s.taken && len(s.Output()) == 0 }
@@ -165,6 +171,15 @@ func (s *Session) Step() Want {
 			if s.execute(); s.held {
 				return WantFlush
 			}
+			continue
+		case s.transfer != nil:
+			if !s.transfer.ready() {
+				return WantInput
+			}
+			if !s.transferSome() {
+				return WantFlush
+			}
+			turn--
 			continue
 		case s.dump > 0:
 			s.dumpBucket()
@@ -257,6 +272,9 @@ func (s *Session) abort() {
 	s.settle()
 	if s.waiting {
 		s.env.Executor.Abandon(&s.ticket)
+	}
+	if s.transfer != nil {
+		s.endTransfer()
 	}
 	s.out = s.out[:max(s.taken, int(s.free-s.base))]
 	s.marks, s.waiting, s.held, s.ending = nil, false, false, true

@@ -24,10 +24,12 @@ type slowLog struct {
 	wakes    []func()
 	executed int
 	waiting  []*Ticket
+
+	transfers chan *Transfer
 }
 
 func newSlowLog() *slowLog {
-	return &slowLog{table: store.New(store.Options{
+	return &slowLog{transfers: make(chan *Transfer, 1), table: store.New(store.Options{
 		Log: store.NewCounter(0), Arena: store.NewArena(8<<20, 1<<10), MaxItemSize: 1 << 10,
 	})}
 }
@@ -101,6 +103,7 @@ func (l *slowLog) count() int {
 func (l *slowLog) Scan(int, func([]byte, *store.Item, int)) uint64 { return 0 }
 func (l *slowLog) Stats() store.Stats                              { return l.table.Stats() }
 func (l *slowLog) ResetStats()                                     {}
+func (l *slowLog) Snapshot(t *Transfer)                            { l.transfers <- t }
 func (l *slowLog) SetMemory(int64)                                 {}
 
 func testConfig(e Executor) Config {

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// ErrCrashed: the disk has crashed, or the process that used it has ended.
+// ErrCrashed says that the disk has crashed, or the process that used it has ended.
 var ErrCrashed = errors.New("sim: the disk has crashed")
 
 // errCrashing is the ErrCrashed of the operation at which it happens.

@@ -17,6 +17,10 @@ func (l *Log) claim() error {
 	}
 	l.mu.Lock()
 	l.control = c
+	if l.kept.saved != nil && !l.uncut() {
+		close(l.kept.saved)
+		l.kept.saved = nil
+	}
 	wake := l.takeRooms()
 	l.mu.Unlock()
 	wakeAll(wake)
@@ -27,7 +31,7 @@ func (l *Log) claim() error {
 func (l *Log) claimed() control {
 	c := l.control
 	c.clean, c.nextPosition, c.nextID, c.end = false, 0, 0, place{}
-	c.newest = l.newest
+	c.newest, c.cutoff = l.newest, l.kept.cutoff
 	c.positions = max(c.positions, l.next-1+l.options.claimBlock)
 	c.ids = max(c.ids, l.nextID-1+l.options.claimBlock)
 	return c

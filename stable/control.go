@@ -9,7 +9,7 @@ import (
 const (
 	controlName     = "control"
 	controlMagic    = "weensyCT"
-	controlSize     = 104  // of a copy
+	controlSize     = 128  // of a copy
 	controlDistance = 4096 // between the copies, so that they share no sector of any disk
 	controlFileSize = 2 * controlDistance
 )
@@ -27,7 +27,7 @@ type control struct {
 	clean     bool
 	write     uint64 // rises with each write
 	identity  uint64
-	oldest    uint64 // segment
+	cutoff    cutoff
 	newest    uint64 // segment known when this was written
 	positions uint64 // claimed up to this
 	ids       uint64 // claimed up to this
@@ -53,27 +53,31 @@ func (c *control) encode() []byte {
 	if c.clean {
 		le.PutUint32(b[12:], 1)
 	}
-	for i, v := range []uint64{c.write, c.identity, c.oldest, c.newest, c.positions, c.ids, c.nextPosition, c.nextID, c.end.segment, uint64(c.end.offset)} {
+	for i, v := range []uint64{c.write, c.identity, c.cutoff.oldest, c.newest, c.positions, c.ids, c.nextPosition, c.nextID, c.end.segment, uint64(c.end.offset)} {
 		le.PutUint64(b[16+8*i:], v)
 	}
 	le.PutUint32(b[96:], c.end.checksum)
-	le.PutUint32(b[100:], checksum(b[:100]))
+	le.PutUint32(b[100:], c.cutoff.checksum)
+	le.PutUint64(b[104:], c.cutoff.last)
+	le.PutUint64(b[112:], c.cutoff.snapshot)
+	le.PutUint32(b[124:], checksum(b[:124]))
 	return b
 }
 
 // parseControl reads a copy. ok is false if it is not whole.
 func parseControl(b []byte) (c control, ok bool) {
 	le := binary.LittleEndian
-	if string(b[:8]) != controlMagic || le.Uint32(b[100:]) != checksum(b[:100]) {
+	if string(b[:8]) != controlMagic || le.Uint32(b[124:]) != checksum(b[:124]) {
 		return c, false
 	}
 	c.version = le.Uint32(b[8:])
 	c.clean = le.Uint32(b[12:])&1 != 0
-	for i, p := range []*uint64{&c.write, &c.identity, &c.oldest, &c.newest, &c.positions, &c.ids, &c.nextPosition, &c.nextID, &c.end.segment} {
+	for i, p := range []*uint64{&c.write, &c.identity, &c.cutoff.oldest, &c.newest, &c.positions, &c.ids, &c.nextPosition, &c.nextID, &c.end.segment} {
 		*p = le.Uint64(b[16+8*i:])
 	}
 	c.end.offset = int64(le.Uint64(b[88:]))
-	c.end.checksum = le.Uint32(b[96:])
+	c.end.checksum, c.cutoff.checksum = le.Uint32(b[96:]), le.Uint32(b[100:])
+	c.cutoff.last, c.cutoff.snapshot = le.Uint64(b[104:]), le.Uint64(b[112:])
 	return c, true
 }
 
@@ -94,25 +98,29 @@ func (c *control) save(file File) error {
 
 // createControl makes the control file of a new log.
 func createControl(fs FS) (File, control, error) {
-	c := control{version: formatVersion, identity: random(), oldest: 1}
-	file, err := makeFile(fs, controlName, func(file File) error {
+	c := control{version: formatVersion, identity: random(), cutoff: cutoff{oldest: 1}}
+	file, err := c.create(fs)
+	return file, c, err
+}
+
+func (c *control) create(fs FS) (File, error) {
+	return makeFile(fs, controlName, func(file File) error {
 		if _, err := file.WriteAt(zeros[:controlFileSize], 0); err != nil {
 			return err
 		}
 		return c.save(file)
 	})
-	return file, c, err
 }
 
-// openControl reads the control file of a log with some segments. whole says how
-// many copies were valid.
-func openControl(fs FS, segments int) (file File, c control, whole int, err error) {
+// openControl reads the control file of a log with some segments and snapshots.
+// whole says how many copies were valid.
+func openControl(fs FS, files int) (file File, c control, whole int, err error) {
 	file, err = fs.Open(controlName)
 	switch {
-	case isMissing(err) && segments == 0:
+	case isMissing(err) && files == 0:
 		return nil, c, 0, fmt.Errorf("%w: %s is missing", ErrNoLog, fs.Path(controlName))
 	case isMissing(err):
-		return nil, c, 0, &DamageError{fs.Path(controlName), 0, "there are segments, but this file is missing"}
+		return nil, c, 0, &DamageError{fs.Path(controlName), 0, "there are segments or snapshots, but this file is missing"}
 	case err != nil:
 		return nil, c, 0, err
 	}
@@ -154,13 +162,17 @@ func readControl(fs FS, file File) (c control, whole int, err error) {
 }
 
 // checkNumbers demands every segment from the oldest to the newest known. It
-// returns those before the first that is missing.
+// returns those before the first that is missing. Those before the oldest are not
+// needed, and about to be removed.
 func (c *control) checkNumbers(fs FS, numbers []uint64) (there []uint64, err error) {
+	for len(numbers) > 0 && numbers[0] < c.cutoff.oldest {
+		numbers = numbers[1:]
+	}
 	n := 0
-	for n < len(numbers) && numbers[n] == c.oldest+uint64(n) {
+	for n < len(numbers) && numbers[n] == c.cutoff.oldest+uint64(n) {
 		n++
 	}
-	if want := c.oldest + uint64(n); want <= c.newest || n < len(numbers) {
+	if want := c.cutoff.oldest + uint64(n); want <= c.newest || n < len(numbers) {
 		err = &DamageError{fs.Path(segmentName(want)), 0, "the file is missing"}
 	}
 	return numbers[:n], err

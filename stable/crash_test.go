@@ -35,6 +35,7 @@ type world struct {
 	closed   bool // cleanly
 	held     held // by the streams
 	reading  *reading
+	snapping *snapping
 	crashes  int
 	cuts     int
 	lostSome int // crashes that lost records that were not stable
@@ -58,13 +59,14 @@ func (w *world) live() error {
 		return err
 	}
 	if w.log != nil && w.rng.IntN(20) > 0 {
-		w.disk.CrashAfter(w.rng.IntN(30))
+		w.disk.CrashAfter(w.rng.IntN(w.patience()))
 	}
 	for n := w.rng.IntN(80); n > 0 && !w.disk.Crashed() && w.log != nil; n-- {
 		if err := w.step(); err != nil {
 			return err
 		}
 	}
+	w.snapping.abort()
 	if w.log != nil && !w.disk.Crashed() && w.rng.IntN(4) == 0 {
 		if err := w.log.Close(); err == nil {
 			w.closed, w.stable = true, w.log.Stable()
@@ -90,6 +92,9 @@ func (w *world) stop() {
 	} else {
 		w.disk = w.disk.Crash()
 	}
+	if w.snapping != nil && w.snapping.partial {
+		w.takeForWhole()
+	}
 }
 
 // open opens the log and checks what it holds. A crash meanwhile is no error.
@@ -100,6 +105,9 @@ func (w *world) open() error {
 		r.Payload = bytes.Clone(r.Payload)
 		found = append(found, r)
 		return nil
+	}
+	if w.snapping != nil {
+		w.options.OnSnapshot = w.snapping.load
 	}
 	l, err := Open(w.options)
 	if errors.Is(err, sim.ErrCrashed) {
@@ -113,7 +121,11 @@ func (w *world) open() error {
 	if l.Recovery().Cut.Bytes > 0 {
 		w.cuts++
 	}
-	return w.check(found)
+	restored, err := w.snapping.recovered(w.history)
+	if err != nil {
+		return err
+	}
+	return w.check(append(restored, found...))
 }
 
 func (w *world) check(found []Record) error {
@@ -150,6 +162,9 @@ func (w *world) check(found []Record) error {
 
 // step does one random thing to the log.
 func (w *world) step() error {
+	if w.snapping != nil && w.rng.IntN(4) == 0 {
+		return w.snap()
+	}
 	switch w.rng.IntN(6) {
 	case 0, 1, 2, 3:
 		w.append()

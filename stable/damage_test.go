@@ -62,7 +62,7 @@ func (s *sample) options(found *[]Record) Options {
 // with opens the log after change has been made to a file, and undoes all.
 func (s *sample) with(name string, change func([]byte) []byte) (found []Record, l *Log, err error) {
 	saved := map[string][]byte{}
-	for _, n := range []string{segmentName(1), segmentName(2), controlName} {
+	for _, n := range []string{segmentName(1), segmentName(2), controlName, name} {
 		saved[n] = s.disk.Content(n)
 	}
 	changed := change(slices.Clone(saved[name]))
@@ -281,8 +281,8 @@ func TestNewerVersion(t *testing.T) {
 	}
 	_, _, err = s.with(controlName, func(b []byte) []byte {
 		b[8]++
-		sum := checksum(b[:100])
-		copy(b[100:], []byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)})
+		sum := checksum(b[:124])
+		copy(b[124:], []byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)})
 		return b
 	})
 	if !errors.Is(err, ErrVersion) {

@@ -14,6 +14,12 @@ var (
 	ErrNoLog = errors.New("stable: there is no log in the directory")
 	// ErrNoRecord: the stream has no record at the index.
 	ErrNoRecord = errors.New("stable: the stream has no record there")
+	// ErrSnapshot: another snapshot is being written.
+	ErrSnapshot = errors.New("stable: a snapshot is being written already")
+	// ErrNoSnapshot: the log has none.
+	ErrNoSnapshot = errors.New("stable: there is no snapshot")
+	// ErrNotEmpty: there is something where a backup should go.
+	ErrNotEmpty = errors.New("stable: the directory is not empty")
 	// ErrVersion: a file was written by a newer version of this program.
 	ErrVersion = errors.New("stable: the format is newer than this program knows")
 )

@@ -8,7 +8,11 @@ type InspectOptions struct {
 	Dir string
 	// FS is the directory behind an interface. Nothing in it is changed.
 	FS FS
-	// OnRecord is given every record of the log, in order. The payload is valid
+	// OnSnapshot is given the newest snapshot, if there is one and its ends are whole.
+	// It reads all Blocks. An error ends the reading of the snapshot, not Inspect. If it
+	// is nil, the blocks are checked.
+	OnSnapshot func(*Snapshot) error
+	// OnRecord is given every record after the snapshot, in order. The payload is valid
 	// during the call. An error ends Inspect. May be nil.
 	OnRecord func(Entry) error
 	// Progress is told how many bytes of how many were read. May be nil.
@@ -24,9 +28,10 @@ type Entry struct {
 
 // An Inspection is what Inspect found.
 type Inspection struct {
-	Control  Control
-	Segments []Segment // by their numbers, up to where it ended
-	Recovery Recovery  // what Open would find, in those segments
+	Control   Control
+	Snapshots []InspectedSnapshot // by their positions
+	Segments  []Segment           // by their numbers, up to where it ended
+	Recovery  Recovery            // what Open would find, in those segments
 }
 
 // Control is what the control file says.
@@ -36,7 +41,9 @@ type Control struct {
 	Copies   int    // valid ones, of two
 	Clean    bool   // the log was closed
 
+	Snapshot             uint64 // position of the newest one known, or 0
 	Oldest, Newest       uint64 // segments known
+	Dropped              uint64 // position of the last record before the oldest segment, or 0
 	Positions, IDs       uint64 // claimed up to
 	NextPosition, NextID uint64 // that Open would go on with
 
@@ -92,11 +99,11 @@ func Inspect(o InspectOptions) (*Inspection, error) {
 }
 
 func (in *Inspection) read(fs FS, o *InspectOptions) error {
-	numbers, err := listSegments(fs)
+	numbers, files, err := listFiles(fs)
 	if err != nil {
 		return err
 	}
-	file, c, whole, err := openControl(fs, len(numbers))
+	file, c, whole, err := openControl(fs, files)
 	if err != nil {
 		return err
 	}
@@ -105,6 +112,7 @@ func (in *Inspection) read(fs FS, o *InspectOptions) error {
 
 	// Open would stop at the first error of these. What is before it is read all
 	// the same, since somebody wants to know what is left.
+	unread := in.readSnapshots(fs, &c, o.OnSnapshot)
 	numbers, missing := c.checkNumbers(fs, numbers)
 	segments, invalid := openSegments(fs, c.identity, numbers)
 	defer func() {
@@ -112,15 +120,15 @@ func (in *Inspection) read(fs FS, o *InspectOptions) error {
 			s.file.Close()
 		}
 	}()
-	s := &scan{fs: fs, segments: segments}
+	s := &scan{fs: fs, segments: segments, cutoff: c.cutoff, snapshot: in.Recovery.Snapshot}
 	s.options = &Options{Progress: o.Progress, OnRecord: s.entries(o.OnRecord)}
 	err = s.run()
-	if err == nil && missing == nil && invalid == nil {
+	if err == nil && missing == nil && invalid == nil && unread == nil {
 		err = s.checkEnd(&c)
 	}
-	s.found.Clean, s.found.Segments, s.found.Last = c.clean, len(s.seen), s.last
+	s.found.Clean, s.found.Snapshot, s.found.Segments, s.found.Last = c.clean, s.snapshot, len(s.seen), s.last
 	in.Recovery, in.Segments = s.found, s.describe(err)
-	return errors.Join(missing, invalid, err)
+	return errors.Join(missing, invalid, unread, err)
 }
 
 // entries hands out records with their places.
@@ -138,7 +146,7 @@ func (c *control) describe(copies int) Control {
 	position, id := c.goesOn()
 	return Control{
 		Version: c.version, Identity: c.identity, Copies: copies, Clean: c.clean,
-		Oldest: c.oldest, Newest: c.newest, Positions: c.positions, IDs: c.ids,
+		Snapshot: c.cutoff.snapshot, Dropped: c.cutoff.last, Oldest: c.cutoff.oldest, Newest: c.newest, Positions: c.positions, IDs: c.ids,
 		NextPosition: position, NextID: id, EndSegment: c.end.segment, EndOffset: c.end.offset,
 	}
 }

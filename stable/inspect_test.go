@@ -258,7 +258,7 @@ func TestInspectNewer(t *testing.T) {
 			return b
 		}
 	}
-	if _, _, err := newFiles(t, true).with(controlName, newer(100)).inspect(t); !errors.Is(err, ErrVersion) {
+	if _, _, err := newFiles(t, true).with(controlName, newer(124)).inspect(t); !errors.Is(err, ErrVersion) {
 		t.Error(err)
 	}
 	in, found, err := newFiles(t, true).with(segmentName(2), newer(60)).inspect(t)
@@ -351,5 +351,29 @@ func TestInspectEnds(t *testing.T) {
 	}})
 	if !errors.Is(err, enough) || calls != 1 {
 		t.Error(calls, err)
+	}
+}
+
+// TestInspectSnapshots: they are listed and verified; a damaged one is told as Open
+// tells it, and the log is read all the same.
+func TestInspectSnapshots(t *testing.T) {
+	s, name := snapshotSample(t)
+	old := s.disk.Content(name)
+	s.disk.SetContent(snapshotName(3), old[:100]) // whatever it holds
+	in, err := Inspect(InspectOptions{FS: s.disk})
+	if err != nil || len(in.Snapshots) != 2 || in.Snapshots[0].State != SnapshotOld || in.Snapshots[1].State != SnapshotNewest ||
+		in.Snapshots[1].Blocks != 3 || in.Recovery.Snapshot != 6 || in.Control.Snapshot != 6 || !in.Recovery.Clean {
+		t.Errorf("%+v, %v", in, err)
+	}
+	if s.disk.Content(snapshotName(3)) == nil {
+		t.Error("something was removed")
+	}
+	for at := range old {
+		s.disk.SetContent(name, flip(at)(slices.Clone(old)))
+		in, err := Inspect(InspectOptions{FS: s.disk})
+		_, opened := Open(s.options(new([]Record)))
+		if err == nil || opened == nil || err.Error() != opened.Error() || in.Snapshots[1].State != SnapshotDamaged || in.Recovery.Records != 6 {
+			t.Fatalf("byte %d: %v, open: %v, %+v", at, err, opened, in)
+		}
 	}
 }

@@ -56,19 +56,23 @@ type Log struct {
 	released bool  // a reservation was given back: who waits for room has to be woken
 	control  control
 	streams  streams
+	kept     keeping
+	synced   uint64 // position
 
 	gather gathering
 	stabs  []stabilityWaiter
+	syncs  []stabilityWaiter
 	rooms  []func() // who waits for room
 }
 
 // Recovery is what Open found.
 type Recovery struct {
-	Clean    bool // the log was closed
+	Clean    bool   // the log was closed
+	Snapshot uint64 // position of the snapshot it went on from, or 0
 	Segments int
 	Batches  int64
 	Records  int64
-	Last     uint64 // position of the last record, or 0
+	Last     uint64 // position of the last record, which may be in the snapshot only, or 0
 	Cut      Cut    // the torn tail
 }
 
@@ -141,6 +145,7 @@ func (l *Log) add(r *unwritten, size int64, position uint64) (wake bool) {
 	b.records++
 	must(b.end() <= b.segment.size, "I6: a record beyond the end of its segment")
 	l.unsynced += size
+	l.kept.bytes += size
 	if l.options.Mode != Always {
 		l.stable.Store(position)
 	}
@@ -193,7 +198,7 @@ func (l *Log) fail(err error) {
 		return
 	}
 	l.err = fmt.Errorf("stable: the log has failed for good: %w", err)
-	l.stabs = nil
+	l.stabs, l.syncs = nil, nil
 	wake := l.takeRooms()
 	l.mu.Unlock()
 	l.options.Logger.Error("the stable log has failed; nothing becomes durable any more", "err", err)
@@ -204,8 +209,9 @@ func (l *Log) fail(err error) {
 }
 
 // Close makes all that was appended stable, notes that it did, and gives the
-// directory free. Nothing may be appended meanwhile or afterwards. It returns
-// why the log had failed, if it had.
+// directory free. Nothing may be appended meanwhile or afterwards. A snapshot that
+// is being written fails soon, and Close waits for its end. It returns why the log
+// had failed, if it had.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	if l.closing {

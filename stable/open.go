@@ -48,7 +48,11 @@ func (l *Log) open() error {
 	if err != nil {
 		return err
 	}
-	s := &scan{options: &l.options, fs: l.fs, segments: l.spares, streams: streams{stale: l.options.stale}}
+	position, err := l.load()
+	if err != nil {
+		return err
+	}
+	s := &scan{options: &l.options, fs: l.fs, segments: l.spares, cutoff: l.control.cutoff, snapshot: position, streams: streams{stale: l.options.stale}}
 	if err := s.run(); err != nil {
 		return err
 	}
@@ -62,18 +66,39 @@ func (l *Log) open() error {
 	if err := l.adopt(s); err != nil {
 		return err
 	}
-	return l.begun()
+	if err := l.begun(); err != nil {
+		return err
+	}
+	l.removeOld()
+	return l.err
+}
+
+// load finds the newest snapshot, has it read, and returns its position.
+func (l *Log) load() (position uint64, err error) {
+	s, err := l.control.newestSnapshot(l.fs)
+	if s == nil {
+		return 0, err
+	}
+	read := l.options.OnSnapshot
+	if read == nil {
+		read = (*Snapshot).verify
+	}
+	if err := errors.Join(read(s), s.Close()); err != nil {
+		return 0, err
+	}
+	l.kept.newest, l.kept.is = s.SnapshotInfo, true
+	return s.Position, nil
 }
 
 // openControl opens the control file, or makes it, and returns the numbers of the
 // segments.
 func (l *Log) openControl() (numbers []uint64, err error) {
-	numbers, err = listSegments(l.fs)
+	numbers, files, err := listFiles(l.fs)
 	if err != nil {
 		return nil, err
 	}
 	var whole int
-	l.controlFile, l.control, whole, err = openControl(l.fs, len(numbers))
+	l.controlFile, l.control, whole, err = openControl(l.fs, files)
 	if errors.Is(err, ErrNoLog) {
 		l.controlFile, l.control, err = createControl(l.fs)
 		whole = 2 // it was written just now
@@ -89,7 +114,7 @@ func (l *Log) openControl() (numbers []uint64, err error) {
 
 // report says what was found. A cut is loud.
 func (l *Log) report(s *scan) {
-	s.found.Clean = l.control.clean
+	s.found.Clean, s.found.Snapshot = l.control.clean, s.snapshot
 	l.recovery = s.found
 	if c := s.found.Cut; c.Bytes > 0 {
 		l.options.Logger.Warn("the end of the log was torn: a batch was being written when the process or the machine stopped; nobody was told that it is durable; it is overwritten with zeros",
@@ -102,8 +127,10 @@ func (l *Log) report(s *scan) {
 // settle makes what was read outlast a crash: the process may have been killed
 // when it had written, and not synced, what was read now.
 func (l *Log) settle(s *scan) error {
-	if err := ignoreMissing(l.fs.Remove(temporaryName)); err != nil {
-		return err
+	for _, name := range []string{temporaryName, temporarySnapshot} {
+		if err := ignoreMissing(l.fs.Remove(name)); err != nil {
+			return err
+		}
 	}
 	if err := l.fs.SyncDir(); err != nil {
 		return err
@@ -121,12 +148,14 @@ func (l *Log) settle(s *scan) error {
 // more, those after it are spares.
 func (l *Log) adopt(s *scan) error {
 	l.chain, l.written, l.streams = s.end.checksum, s.last, s.streams
-	l.newest = l.control.oldest - 1 + uint64(len(s.segments))
+	l.kept.cutoff, l.kept.within, l.kept.bytes = l.control.cutoff, l.control.cutoff.oldest, s.bytes
+	l.newest = l.control.cutoff.oldest - 1 + uint64(len(s.segments))
 	if len(s.segments) == 0 {
 		return nil
 	}
 	l.spares = s.segments[s.current+1:]
 	l.segment, l.offset = s.segments[s.current], s.end.offset
+	l.kept.ends, l.kept.within = s.ends[:s.current:s.current], l.segment.number
 	var errs []error
 	for _, seg := range s.segments[:s.current] {
 		errs = append(errs, seg.file.Close())
@@ -140,7 +169,12 @@ func (l *Log) begun() error {
 	c := &l.control
 	l.next, l.nextID = c.goesOn()
 	l.leftOut = l.next != l.written+1
-	l.stable.Store(l.next - 1) // the numbers left out are of no record
+	l.synced = l.next - 1
+	l.stable.Store(l.synced) // the numbers left out are of no record
+	if l.kept.is {
+		l.kept.cut(l.kept.newest.Position)
+		l.streams.forget(l.kept.cutoff.oldest)
+	}
 	if l.segment == nil {
 		l.addSegment()
 		if l.err != nil {

@@ -41,8 +41,12 @@ type Options struct {
 	// Logger is told what recovery found and what the disk refuses. Default
 	// slog.Default().
 	Logger *slog.Logger
-	// OnRecord is given every record of the log, in order, while Open runs. The
-	// payload is valid during the call. An error ends Open. May be nil.
+	// OnSnapshot is given the newest snapshot, if there is one, while Open runs. It
+	// reads all Blocks. An error ends Open. If it is nil, the blocks are checked.
+	OnSnapshot func(*Snapshot) error
+	// OnRecord is given every record of the log after the snapshot's position, in
+	// order, while Open runs. The payload is valid during the call. An error ends Open.
+	// May be nil.
 	OnRecord func(Record) error
 	// Progress is told how many bytes of how many Open has read. May be nil.
 	Progress func(done, total int64)
@@ -51,6 +55,8 @@ type Options struct {
 	manual     bool   // tests: no goroutines, the test makes the steps
 	unchained  bool   // tests: a broken variant that accepts a batch without its chain
 	stale      bool   // tests: a broken variant of streams, while Open runs
+	twice      bool   // tests: a broken variant that hands out records that a snapshot holds
+	hasty      bool   // tests: a broken variant that publishes a snapshot before the log is durable
 }
 
 // MaxSegmentSize is the largest SegmentSize, in bytes: the length of a batch has

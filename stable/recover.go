@@ -19,7 +19,12 @@ type scan struct {
 	last    uint64 // position of the last record
 	streams streams
 	total   int64 // bytes of all segments
-	done    int64 // bytes of the segments that were read
+
+	cutoff   cutoff
+	snapshot uint64 // position; no record up to there is handed out
+	ends     []segmentEnd
+	bytes    int64 // of records after the snapshot
+	done     int64 // bytes of the segments that were read
 }
 
 // run reads all batches. A torn tail is in s.found.Cut; nothing was changed yet.
@@ -27,8 +32,9 @@ func (s *scan) run() error {
 	for _, seg := range s.segments {
 		s.total += seg.size
 	}
+	s.last, s.end.checksum = s.cutoff.last, s.cutoff.checksum
 	if len(s.segments) > 0 {
-		s.end = place{segment: s.segments[0].number, offset: segmentHeaderSize}
+		s.end.segment, s.end.offset = s.segments[0].number, segmentHeaderSize
 	}
 	for i, seg := range s.segments {
 		s.window.segment, s.window.buffer, s.window.at = seg, s.window.buffer[:0], 0
@@ -40,6 +46,7 @@ func (s *scan) run() error {
 		if err := s.behind(i, behind); err != nil {
 			return err
 		}
+		s.ends = append(s.ends, segmentEnd{seg.number, s.last, s.end.checksum})
 		s.done += seg.size
 		s.progress(0)
 	}
@@ -126,7 +133,12 @@ func (s *scan) deliver(i int, at int64, h batchHeader, payload []byte) error {
 		if !s.index(&r, payload[:len(payload)-len(rest)], end-int64(len(payload))) {
 			return s.damage(i, at, "index %d of stream %d leaves a gap, although the checksum is right", r.Index, r.Stream)
 		}
+		size := int64(len(payload) - len(rest))
 		payload = rest
+		if r.Position <= s.snapshot && !s.options.twice {
+			continue
+		}
+		s.bytes += size
 		if s.options.OnRecord != nil {
 			if err := s.options.OnRecord(r); err != nil {
 				return fmt.Errorf("stable: record at position %d, in the batch at byte %d of %s: %w", r.Position, at, s.segments[i].name, err)
@@ -152,6 +164,8 @@ func (s *scan) checkEnd(c *control) error {
 	switch {
 	case s.last > c.positions:
 		return &DamageError{s.fs.Path(controlName), 48, fmt.Sprintf("positions up to %d are claimed, but the log has %d: the file is from an earlier time", c.positions, s.last)}
+	case s.last < s.snapshot:
+		return &DamageError{s.fs.Path(snapshotName(s.snapshot)), 0, fmt.Sprintf("the log ends with position %d, but it was durable up to there before this snapshot got its name", s.last)}
 	case !c.clean:
 		return nil
 	case s.found.Cut.Bytes > 0:

@@ -90,19 +90,41 @@ func (o *reopened) giveBack(r *readFile) {
 	}
 }
 
-// close closes all that nobody uses. Who uses one closes it.
-func (o *reopened) close() {
+// drop closes those before a segment: they are about to be removed.
+func (o *reopened) drop(before uint64) {
 	o.mu.Lock()
-	kept := o.kept
-	o.kept, o.closed = nil, true
-	unused := kept[:0]
-	for _, r := range kept {
-		if r.kept = false; r.users == 0 {
-			unused = append(unused, r)
-		}
-	}
+	unused := o.takeUnused(func(r *readFile) bool { return uint64(r.segment) < before })
 	o.mu.Unlock()
 	for _, r := range unused {
 		r.Close()
 	}
+}
+
+// close closes all that nobody uses. Who uses one closes it.
+func (o *reopened) close() {
+	o.mu.Lock()
+	o.closed = true
+	unused := o.takeUnused(func(*readFile) bool { return true })
+	o.mu.Unlock()
+	for _, r := range unused {
+		r.Close()
+	}
+}
+
+// takeUnused keeps no more those that go, and returns those of them that nobody
+// uses.
+func (o *reopened) takeUnused(goes func(*readFile) bool) (unused []*readFile) {
+	kept := o.kept[:0]
+	for _, r := range o.kept {
+		if !goes(r) {
+			kept = append(kept, r)
+			continue
+		}
+		if r.kept = false; r.users == 0 {
+			unused = append(unused, r)
+		}
+	}
+	clear(o.kept[len(kept):])
+	o.kept = kept
+	return unused
 }

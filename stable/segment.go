@@ -131,16 +131,20 @@ func (s *segment) header(identity uint64) []byte {
 	return b
 }
 
-// listSegments returns the numbers of the segments, in order.
-func listSegments(fs FS) (numbers []uint64, err error) {
+// listFiles returns the numbers of the segments, in order, and how many segments
+// and snapshots there are.
+func listFiles(fs FS) (numbers []uint64, files int, err error) {
 	names, err := fs.List()
 	for _, name := range names {
 		if n, ok := segmentNumber(name); ok {
 			numbers = append(numbers, n)
+			files++
+		} else if _, ok := snapshotPosition(name); ok {
+			files++
 		}
 	}
 	slices.Sort(numbers)
-	return numbers, err
+	return numbers, files, err
 }
 
 // openSegments opens segments, up to the first that is not whole.

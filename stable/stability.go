@@ -37,18 +37,54 @@ func (l *Log) await(position uint64, wake func()) bool {
 	return true
 }
 
-// takeStable appends to wake who waits for what is stable now.
+// Sync returns when all records up to a position that were appended have been
+// synced, whatever the mode. If the log has failed or is closed before, the error
+// is what Err returns. It blocks, and must not be called with locks held.
+func (l *Log) Sync(position uint64) error {
+	lockcheck.NoneHeld("sync")
+	if l.options.manual {
+		l.writeOut()
+	}
+	synced := make(chan struct{})
+	l.mu.Lock()
+	position = min(position, l.next-1)
+	switch {
+	case position <= l.synced:
+		close(synced)
+	case l.err != nil:
+		l.mu.Unlock()
+		return l.Err()
+	default:
+		l.hurry = true
+		l.syncs = append(l.syncs, stabilityWaiter{position, func() { close(synced) }})
+	}
+	l.mu.Unlock()
+	signal(l.wakeWriter)
+	select {
+	case <-synced:
+		return nil
+	case <-l.failed:
+		return l.Err()
+	}
+}
+
+// takeStable appends to wake who waits for what is stable now, or synced.
 func (l *Log) takeStable(wake []func()) []func() {
-	stable := l.stable.Load()
-	kept := l.stabs[:0]
-	for _, w := range l.stabs {
-		if w.position <= stable {
+	l.stabs, wake = takeReached(l.stabs, l.stable.Load(), wake)
+	l.syncs, wake = takeReached(l.syncs, l.synced, wake)
+	return wake
+}
+
+// takeReached moves to wake those of some waiters whose position is reached.
+func takeReached(waiters []stabilityWaiter, position uint64, wake []func()) (kept []stabilityWaiter, _ []func()) {
+	kept = waiters[:0]
+	for _, w := range waiters {
+		if w.position <= position {
 			wake = append(wake, w.wake)
 		} else {
 			kept = append(kept, w)
 		}
 	}
-	clear(l.stabs[len(kept):])
-	l.stabs = kept
-	return wake
+	clear(waiters[len(kept):])
+	return kept, wake
 }

@@ -2,6 +2,7 @@ package stable
 
 import (
 	"math"
+	"sort"
 
 	"weensydb/lockcheck"
 )
@@ -26,16 +27,20 @@ func newLocator(position, segment uint64, offset int64, record []byte) locator {
 type stream struct {
 	first  uint64 // index
 	length uint64 // how many there are
+	before uint64 // how many of the first chunk were forgotten
 	chunks []*[chunkLength]locator
 }
 
 const chunkLength = 256 // 6 KiB
 
 // at returns the locator of record n, counted from 0.
-func (s *stream) at(n uint64) *locator { return &s.chunks[n/chunkLength][n%chunkLength] }
+func (s *stream) at(n uint64) *locator {
+	n += s.before
+	return &s.chunks[n/chunkLength][n%chunkLength]
+}
 
 func (s *stream) add(p locator) {
-	if s.length == uint64(len(s.chunks))*chunkLength {
+	if s.before+s.length == uint64(len(s.chunks))*chunkLength {
 		s.chunks = append(s.chunks, new([chunkLength]locator))
 	}
 	s.length++
@@ -44,9 +49,19 @@ func (s *stream) add(p locator) {
 
 // cut forgets all but the first n records.
 func (s *stream) cut(n uint64) {
-	used := (n + chunkLength - 1) / chunkLength
+	used := (s.before + n + chunkLength - 1) / chunkLength
 	clear(s.chunks[used:])
 	s.chunks, s.length = s.chunks[:used], n
+}
+
+// forget forgets the records before a segment. A later one never lies before an
+// earlier one.
+func (s *stream) forget(segment uint64) {
+	n := uint64(sort.Search(int(s.length), func(i int) bool { return uint64(s.at(uint64(i)).segment) >= segment }))
+	s.first, s.length, s.before = s.first+n, s.length-n, s.before+n
+	whole := s.before / chunkLength
+	clear(s.chunks[:whole])
+	s.chunks, s.before = s.chunks[whole:], s.before%chunkLength
 }
 
 // streams are the streams other than 0, each with the records that it has now.
@@ -79,6 +94,15 @@ func (m *streams) add(number, index uint64, p locator) (ok bool) {
 	s.cut(n)
 	s.add(p)
 	return true
+}
+
+// forget forgets the records before a segment, whose file goes.
+func (m *streams) forget(segment uint64) {
+	for number, s := range m.byNumber {
+		if s.forget(segment); s.length == 0 {
+			delete(m.byNumber, number)
+		}
+	}
 }
 
 func (m *streams) find(number, index uint64) (p locator, ok bool) {
@@ -123,7 +147,11 @@ func (l *Log) Read(stream, index uint64) (Record, error) {
 	lockcheck.NoneHeld("read")
 	p, b, err := l.locate(stream, index)
 	if err == nil && b == nil {
-		b, err = l.readBack(p)
+		if b, err = l.readBack(p); isMissing(err) { // its segment was dropped meanwhile?
+			if _, _, gone := l.locate(stream, index); gone != nil {
+				err = gone
+			}
+		}
 	}
 	if err != nil {
 		return Record{}, err

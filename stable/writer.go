@@ -34,10 +34,10 @@ func (l *Log) work() (work bool, patience time.Duration, goOn bool) {
 	switch {
 	case l.err != nil:
 		return false, 0, false
-	case len(l.sealed) > 0 || l.claimLow() || l.released:
+	case len(l.sealed) > 0 || l.claimLow() || l.uncut() || l.released:
 		return true, 0, true
 	case l.fill.records == 0:
-		return false, -1, !l.closing
+		return false, -1, !l.closing || l.kept.writing
 	case l.closing || l.hurry:
 		return true, 0, true
 	}
@@ -58,11 +58,11 @@ func (l *Log) writeOut() {
 	}
 }
 
-// step claims numbers if there are few, wakes who waits for room that was given
+// step writes the control file if there are few numbers or a snapshot, wakes who waits for room that was given
 // back, and writes a batch if there is one.
 func (l *Log) step() {
 	l.mu.Lock()
-	low := l.claimLow()
+	low := l.claimLow() || l.uncut()
 	l.mu.Unlock()
 	if low {
 		if err := l.claim(); err != nil {
@@ -124,6 +124,7 @@ func (l *Log) commit(b *batch) error {
 	if err := b.segment.file.Sync(); err != nil {
 		return err
 	}
+	l.pass(b.segment.number)
 	l.chain, l.written, l.batches = sum, b.first+uint64(b.records)-1, l.batches+1
 	return nil
 }
@@ -139,6 +140,7 @@ func (l *Log) committed(b *batch, took time.Duration) {
 		must(l.written > l.stable.Load(), "I4: what is stable only grows")
 		l.stable.Store(l.written)
 	}
+	l.synced = l.written
 	l.gather.done(b.records, l.waiting(), took)
 	l.unsynced -= int64(len(b.data) - batchHeaderSize)
 	l.woken = append(l.takeStable(l.woken[:0]), l.takeRooms()...)

@@ -49,10 +49,12 @@ func (t *Table) flushLocked(e Effect, res *Result) bool {
 	return true
 }
 
+// applyFlush raises the floor before it forgets what was due: who finds that
+// nothing is due, and does not lock, has to see the floor.
 func (t *Table) applyFlush(e *Effect, position uint64) {
-	t.flushDue.Store(e.Item.Expiry)
 	if e.Kind == FlushIt {
 		t.floor.Store(position)
 		t.reclaimed.Store(0) // a full Table has reason to look again, now
 	}
+	t.flushDue.Store(e.Item.Expiry)
 }

@@ -29,14 +29,6 @@ type Sink struct {
 	Await func()
 }
 
-// An Image is what a snapshot holds beside the items.
-type Image struct {
-	Position uint64 // of the newest change in it
-	Floor    uint64 // position of the newest flush
-	FlushDue int64  // when a delayed flush happens, in Unix ms; 0: none will
-	Clock    int64  // Unix ms
-}
-
 // snapshot is one that is being taken: the state at a position, saved bucket by
 // bucket, by whoever comes first: Snapshot itself, or a change to the bucket.
 type snapshot struct {
@@ -47,11 +39,12 @@ type snapshot struct {
 
 // Snapshot gives the sink every item that is there at one position, while
 // changes go on. An item that has expired may be among them or not: it is dead
-// for whoever looks.
+// for whoever looks. So are all items if a delayed flush is due; a snapshot does
+// not perform it, since it changes nothing.
 func (t *Table) Snapshot(now int64, sink Sink) Image {
 	t.snapshotMu.Lock()
 	defer t.snapshotMu.Unlock()
-	t.flushWhenDue(t.advance(now))
+	t.advance(now)
 	t.epoch++
 	snap := &snapshot{epoch: t.epoch, sink: sink}
 

@@ -50,6 +50,10 @@ func (p *Parser) parseMemcache(line []byte, r *Request) {
 		r.Arg, _ = nextToken(rest)
 	case "version":
 		r.Op = Version
+	case "snapshot":
+		r.Op = Snapshot
+	case "backup":
+		r.Op = Backup
 	case "quit":
 		r.Op = Quit
 	default:

@@ -84,6 +84,12 @@ func (d Dialect) AppendMetaDump(dst []byte) []byte {
 	return appendLine(dst, "lru_crawler metadump all")
 }
 
+// AppendSnapshot asks for a snapshot on the server's disk.
+func (d Dialect) AppendSnapshot(dst []byte) []byte { return appendLine(dst, "snapshot") }
+
+// AppendBackup asks for a snapshot, and for its bytes.
+func (d Dialect) AppendBackup(dst []byte) []byte { return appendLine(dst, "backup") }
+
 // AppendQuit asks the server to close once all before it is answered.
 func (d Dialect) AppendQuit(dst []byte) []byte {
 	return appendLine(dst, "quit")

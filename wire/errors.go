@@ -25,6 +25,7 @@ const (
 	ErrNoDisk        = "SERVER_ERROR out of disk space"
 	ErrStorage       = "SERVER_ERROR storage has failed"
 	ErrOutcome       = "SERVER_ERROR outcome unknown"
+	ErrNoLog         = "SERVER_ERROR snapshots need a log"
 	ErrShutdown      = "SERVER_ERROR: shutdown not enabled"
 	ErrBadClass      = "BADCLASS invalid class id"
 	ErrManyConns     = "ERROR Too many open connections"

@@ -37,6 +37,8 @@ const (
 	ReplyDumped                             // a line of a dump, beginning "key="
 	ReplyVersion                            // Rest is the version
 	ReplyBusy                               // of a dump: another one is under way
+	ReplySnapshot                           // ID is its position, Number its size in bytes
+	ReplyBackup                             // the same; that many bytes follow
 	ReplyMetaHeader                         // HD
 	ReplyMetaValue                          // VA: Data; Rest is the length and the flags
 	ReplyMetaMiss                           // EN
@@ -117,6 +119,13 @@ func (r *Reply) parseLine(d Dialect, line []byte, limit int) (length int, err er
 	case ReplyMetaValue:
 		word, _ := nextToken(rest)
 		return replyLength(word, limit)
+	case ReplySnapshot, ReplyBackup:
+		position, rest := nextToken(rest)
+		size, rest := nextToken(rest)
+		var ok2 bool
+		r.ID, ok = parseUint(position, math.MaxUint64)
+		r.Number, ok2 = parseUint(size, math.MaxInt64)
+		ok = ok && ok2 && len(rest) == 0
 	case ReplyStored, ReplyDeleted:
 		ok = r.parseIDs(d, &r.ID)
 	case ReplyExchanged:
@@ -159,6 +168,10 @@ func replyKind(word []byte) ReplyKind {
 		return ReplyVersion
 	case "BUSY":
 		return ReplyBusy
+	case "SNAPSHOT":
+		return ReplySnapshot
+	case "BACKUP":
+		return ReplyBackup
 	case "ERROR":
 		return ReplyError
 	case "CLIENT_ERROR":

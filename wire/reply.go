@@ -47,6 +47,13 @@ func AppendID(dst []byte, word string, id uint64) []byte {
 	return append(appendID(append(dst, word...), id), "\r\n"...)
 }
 
+// AppendSnapshot appends the reply of snapshot or backup: word is SNAPSHOT or
+// BACKUP.
+func AppendSnapshot(dst []byte, word string, position uint64, size int64) []byte {
+	dst = appendNumber(append(dst, word...), position)
+	return append(appendNumber(dst, uint64(size)), "\r\n"...)
+}
+
 // AppendIDs appends the dialect's reply of exch.
 func AppendIDs(dst []byte, word string, id1, id2 uint64) []byte {
 	return append(appendID(appendID(append(dst, word...), id1), id2), "\r\n"...)

@@ -35,6 +35,8 @@ const (
 	MemLimit             // Delta: megabytes
 	MetaDump             // lru_crawler metadump
 	MGDump               // lru_crawler mgdump
+	Snapshot             // make the state durable as a file
+	Backup               // and send it
 	Quit                 // the server closes once all before it is answered
 	Hangup               // the server closes with a log line: Err says why
 	opCount
@@ -43,7 +45,7 @@ const (
 var opNames = [opCount]string{
 	"nothing", "error", "get", "set", "add", "replace", "append", "prepend", "cas", "compare-set", "delete", "incr", "decr",
 	"touch", "exch", "flush_all", "mg", "ms", "md", "ma", "me", "mn", "stats", "version", "verbosity", "cache_memlimit",
-	"metadump", "mgdump", "quit", "hangup",
+	"metadump", "mgdump", "snapshot", "backup", "quit", "hangup",
 }
 
 // String returns the word of the protocol.

@@ -38,6 +38,10 @@ func (p *Parser) parseWeensy(line []byte, r *Request) {
 	case isWord(word, "cas"):
 		r.Op = CompareSet
 		p.weensyCompareSet(rest, r)
+	case isWord(word, "snapshot"):
+		r.Op = Snapshot
+	case isWord(word, "backup"):
+		r.Op = Backup
 	case len(bytes.TrimLeft(line, "\r\v\f")) == 0:
 		// White space only: nothing to answer.
 	default:

@@ -19,10 +19,11 @@ type clientCommands struct {
 	Cas    casCommand    `cmd:"" group:"Items:" help:"Store a value if the old one is still there (compare and set)."`
 	Incr   incrCommand   `cmd:"" group:"Items:" help:"Add to a number and print the sum."`
 
-	Keys    keysCommand    `cmd:"" set:"listener=${memcache}" group:"About a server:" help:"Print all keys, or those with a prefix."`
-	Stats   statsCommand   `cmd:"" set:"listener=${memcache}" group:"About a server:" help:"Print a server's statistics."`
-	Ping    pingCommand    `cmd:"" group:"About a server:" help:"Ask whether a server answers."`
-	Version versionCommand `cmd:"" set:"listener=${memcache}" group:"About a server:" help:"Print the versions of this program and of a server."`
+	Keys     keysCommand     `cmd:"" set:"listener=${memcache}" group:"About a server:" help:"Print all keys, or those with a prefix."`
+	Stats    statsCommand    `cmd:"" set:"listener=${memcache}" group:"About a server:" help:"Print a server's statistics."`
+	Snapshot snapshotCommand `cmd:"" set:"timeout=${patience}" group:"About a server:" help:"Have a server write all that it has to its disk."`
+	Ping     pingCommand     `cmd:"" group:"About a server:" help:"Ask whether a server answers."`
+	Version  versionCommand  `cmd:"" set:"listener=${memcache}" group:"About a server:" help:"Print the versions of this program and of a server."`
 }
 
 type getCommand struct {

@@ -50,14 +50,15 @@ func longFlags(node *kong.Node) []string {
 	return names
 }
 
-// isPath reports whether a flag's value is a file or a directory.
-func isPath(flag *kong.Flag) bool {
-	return slices.Contains([]string{"F", "FILE", "DIR"}, flag.PlaceHolder)
-}
+// pathNames are what the help calls a file or a directory.
+var pathNames = []string{"F", "FILE", "DIR", "PATH"}
 
-// takesDir reports whether a command's first argument is a directory.
-func takesDir(command *kong.Node) bool {
-	return len(command.Positional) > 0 && command.Positional[0].Name == "DIR"
+// isPath reports whether a flag's value is a file or a directory.
+func isPath(flag *kong.Flag) bool { return slices.Contains(pathNames, flag.PlaceHolder) }
+
+// takesPaths reports whether a command's arguments are files or directories.
+func takesPaths(command *kong.Node) bool {
+	return len(command.Positional) > 0 && slices.Contains(pathNames, command.Positional[0].Name)
 }
 
 func bashScript(app *kong.Application) string {
@@ -66,8 +67,8 @@ func bashScript(app *kong.Application) string {
 	for _, command := range app.Children {
 		commands = append(commands, command.Name)
 		words := slices.Concat(argumentWords(command), longFlags(command), []string{"--help"})
-		directories := map[bool]string{true: ` mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;`}[takesDir(command)]
-		fmt.Fprintf(&cases, "        %s) words='%s';%s;\n", command.Name, strings.Join(words, " "), directories)
+		files := map[bool]string{true: ` mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;`}[takesPaths(command)]
+		fmt.Fprintf(&cases, "        %s) words='%s';%s;\n", command.Name, strings.Join(words, " "), files)
 		for _, flag := range command.Flags {
 			if name := "--" + flag.Name; isPath(flag) && !slices.Contains(paths, name) {
 				paths = append(paths, name)
@@ -118,8 +119,11 @@ func zshScript(app *kong.Application) string {
 		if words := argumentWords(command); len(words) > 0 {
 			fmt.Fprintf(&cases, " \\\n                '1:%s:(%s)'", command.Positional[0].Name, strings.Join(words, " "))
 		}
-		if takesDir(command) {
-			cases.WriteString(" \\\n                '1:DIR:_files -/'")
+		if takesPaths(command) {
+			for i, arg := range command.Positional {
+				only := map[bool]string{true: " -/"}[arg.Name == "DIR"]
+				fmt.Fprintf(&cases, " \\\n                '%d:%s:_files%s'", i+1, arg.Name, only)
+			}
 		}
 		cases.WriteString(" ;;\n")
 	}
@@ -158,8 +162,8 @@ func fishScript(app *kong.Application) string {
 		if words := argumentWords(command); len(words) > 0 {
 			fmt.Fprintf(&script, "%s -a '%s'\n", here, strings.Join(words, " "))
 		}
-		if takesDir(command) {
-			fmt.Fprintf(&script, "%s -a '(__fish_complete_directories)'\n", here)
+		if takesPaths(command) {
+			fmt.Fprintf(&script, "%s -F\n", here)
 		}
 	}
 	return script.String()

@@ -35,7 +35,7 @@ if [ ${#COMPREPLY[@]} -gt 0 ]; then printf '%s\n' "${COMPREPLY[@]}"; fi`
 		line string // the word after the last blank is completed
 		want []string
 	}{
-		{"s", []string{"serve", "set", "stats"}},
+		{"s", []string{"serve", "set", "snapshot", "stats"}},
 		{"--v", []string{"--version"}},
 		{"stats s", []string{"settings", "slabs", "sizes"}},
 		{"completion ", []string{"--help", "bash", "fish", "zsh"}},
@@ -44,6 +44,9 @@ if [ ${#COMPREPLY[@]} -gt 0 ]; then printf '%s\n' "${COMPREPLY[@]}"; fi`
 		{"serve --tls", []string{"--tls-cert", "--tls-client-ca", "--tls-key"}},
 		{"serve --config sett", []string{"settings.toml"}},
 		{"inspect d", []string{"data"}},
+		{"restore sett", []string{"settings.toml"}},
+		{"restore settings.toml d", []string{"data"}},
+		{"import --from", []string{"--from-memcached"}},
 		{"inspect --", []string{"--help", "--records"}},
 		{"bogus", nil},
 	} {

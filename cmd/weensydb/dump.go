@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 	"unicode"
@@ -12,7 +13,8 @@ import (
 	"weensydb/store"
 )
 
-// A dump prints records of the log, a line of JSON each. It keeps none of them.
+// A dump prints the items of a snapshot and the records of the log, a line of JSON
+// each. It keeps none of them.
 type dump struct {
 	silent bool // understand the records only
 	out    *bufio.Writer
@@ -49,11 +51,32 @@ type dumpedItem struct {
 	ValueBase64 []byte  `json:"value_base64,omitempty"`
 }
 
+// snapshot prints the items of a snapshot.
+func (d *dump) snapshot(s *stable.Snapshot) error {
+	w := &lineWriter{inspect: true, out: d.out}
+	each := w.each
+	if d.silent {
+		each = nil
+	}
+	_, err := store.ParseImage(s.Meta)
+	err = errors.Join(err, s.Blocks(workers(), func(block []byte) error {
+		_, err := readBlock(block, each)
+		return err
+	}))
+	if d.failed = w.failed; d.failed != nil {
+		return d.failed
+	}
+	return err
+}
+
 // record prints a record. An error that is not d.failed says that the record
 // makes no sense.
 func (d *dump) record(e stable.Entry) error {
 	if e.Stream != 0 || e.Kind != store.RecordKind {
 		return fmt.Errorf("its kind, %d of stream %d, is not known", e.Kind, e.Stream)
+	}
+	if d.failed != nil {
+		return d.failed
 	}
 	record, err := store.ParseRecord(e.Payload)
 	if err != nil || d.silent {

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
 	"syscall"
 
@@ -16,41 +14,36 @@ import (
 	"weensydb/store"
 )
 
-// inspectCommand reads a directory itself; it speaks to no server.
+// inspectCommand reads a directory or a backup itself; it speaks to no server.
 type inspectCommand struct {
-	Dir     string `arg:"" name:"DIR" help:"The directory of a server that was stopped, or a copy of it."`
-	Records bool   `env:"-" help:"Print every record instead, as a line of JSON."`
+	Path    string `arg:"" name:"PATH" help:"The directory of a server that was stopped, or a copy of it; or a backup, '-' being standard input."`
+	Records bool   `env:"-" help:"Print every item of the snapshot or backup and every record instead, as a line of JSON each."`
 }
 
 func (*inspectCommand) Help() string {
 	return `All that a start verifies is verified, and nothing is changed. The last line is the verdict: whole; or whole up to a torn tail, which the next start cuts; or damaged, which a start refuses.
 
-With --records the verdict goes to standard error, unless the log is whole. Keys and values that are no text are in key_base64 and value_base64.`
+With --records the verdict goes to standard error, unless all is whole. Keys and values that are no text are in key_base64 and value_base64.`
 }
 
 func (c *inspectCommand) Run(s *session) error {
-	if err := c.check(); err != nil {
+	isDir, err := checkPath(c.Path)
+	if err != nil {
 		return err
 	}
 	out := bufio.NewWriterSize(s.stdout, 64<<10)
-	d := &dump{silent: !c.Records, out: out}
-	o := stable.InspectOptions{Dir: c.Dir, OnRecord: d.record}
-	progress := newProgress("inspecting", s.stderr, slog.New(slog.DiscardHandler)) // a bar, but no lines
-	if !c.Records {                                                                // they may go to the terminal, too
-		o.Progress = progress.show
+	if !isDir {
+		return s.inspectBackup(c.Path, c.Records, out)
 	}
-	in, err := stable.Inspect(o)
-	progress.end()
-	switch {
-	case d.failed != nil:
+	d := &dump{silent: !c.Records, out: out}
+	in, err := s.inspect(c.Path, d, !c.Records)
+	if d.failed != nil {
 		return ended(d.failed)
-	case errors.Is(err, stable.ErrInUse):
-		return refused("%s is in use: stop the server first, or inspect a copy of the directory (%w)", c.Dir, err)
-	case errors.Is(err, stable.ErrNoLog):
-		return misused("%s is no directory of a server: there is no log in it", c.Dir)
-	case in.Control.Copies == 0 && !isDamage(err): // nothing could be read
+	}
+	if err := explainInspect(c.Path, in, err); err != nil {
 		return err
-	case c.Records:
+	}
+	if c.Records {
 		return cmp.Or(ended(out.Flush()), s.remark(in, err))
 	}
 	report(out, in)
@@ -61,15 +54,27 @@ func (c *inspectCommand) Run(s *session) error {
 	return &failure{exitRefused, nil} // the verdict says why
 }
 
-func (c *inspectCommand) check() error {
-	info, err := os.Stat(c.Dir)
+// inspect reads a directory. A bar and lines would get in each other's way.
+func (s *session) inspect(dir string, d *dump, withBar bool) (*stable.Inspection, error) {
+	o := stable.InspectOptions{Dir: dir, OnSnapshot: d.snapshot, OnRecord: d.record}
+	progress := newProgress("inspecting", s.stderr, slog.New(slog.DiscardHandler))
+	if withBar {
+		o.Progress = progress.show
+	}
+	in, err := stable.Inspect(o)
+	progress.end()
+	return in, err
+}
+
+// explainInspect says why there is nothing to tell of a directory; nil: there is.
+func explainInspect(dir string, in *stable.Inspection, err error) error {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return misused("%s: there is no such directory", c.Dir)
-	case err != nil:
-		return misused("%w", err)
-	case !info.IsDir():
-		return misused("%s is not a directory", c.Dir)
+	case errors.Is(err, stable.ErrInUse):
+		return refused("%s is in use: stop the server first, or inspect a copy of the directory (%w)", dir, err)
+	case errors.Is(err, stable.ErrNoLog):
+		return misused("%s is no directory of a server: there is no log in it", dir)
+	case in.Control.Copies == 0 && !isDamage(err): // nothing could be read
+		return err
 	}
 	return nil
 }
@@ -122,7 +127,11 @@ func verdict(in *stable.Inspection, err error) string {
 }
 
 func counted(found stable.Recovery) string {
-	return plural(found.Records, "record", "records") + " in " + plural(found.Batches, "batch", "batches")
+	log := plural(found.Records, "record", "records") + " in " + plural(found.Batches, "batch", "batches")
+	if found.Snapshot > 0 {
+		return fmt.Sprintf("a snapshot of position %d, and a log of %s", found.Snapshot, log)
+	}
+	return log
 }
 
 func plural(n int64, one, many string) string {
@@ -154,6 +163,7 @@ func report(out io.Writer, in *stable.Inspection) {
 	}
 	line("claimed", "positions up to %d, IDs up to %d", c.Positions, c.IDs)
 	line("next", "position %d, ID %d", c.NextPosition, c.NextID)
+	reportSnapshots(out, in.Snapshots)
 	const row = "%-20s  %10v  %10v  %8v  %10v  %10v  %10v  %s\n"
 	fmt.Fprintf(out, "\n"+row, "segment", "bytes", "used", "batches", "records", "first", "last", "state")
 	for _, s := range in.Segments {

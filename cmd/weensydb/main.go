@@ -20,8 +20,14 @@ import (
 // program is the grammar of the command line.
 type program struct {
 	Serve   serveCommand   `cmd:"" group:"Server:" help:"Run a server until it is stopped."`
-	Inspect inspectCommand `cmd:"" group:"Server:" help:"Look into the directory of a server that was stopped."`
+	Restore restoreCommand `cmd:"" group:"Server:" help:"Make a directory of a backup."`
+	Verify  verifyCommand  `cmd:"" group:"Server:" help:"Check a backup, or the directory of a server that was stopped."`
+	Inspect inspectCommand `cmd:"" group:"Server:" help:"Look into a backup, or the directory of a server that was stopped."`
 	clientCommands
+	Backup     backupCommand     `cmd:"" set:"timeout=${patience}" group:"Data in and out:" help:"Write all that a server has to a file, while it goes on."`
+	Export     exportCommand     `cmd:"" set:"timeout=${patience}" group:"Data in and out:" help:"Print all items of a server, as lines of JSON."`
+	//lint:ignore SA5008 kong takes several of set
+	Import     importCommand     `cmd:"" set:"listener=${memcache}" set:"timeout=1m" group:"Data in and out:" help:"Store exported items, or those of a memcached, in a server."`
 	Cli        cliCommand        `cmd:"" group:"Interactive use:" help:"Open a prompt for the commands above."`
 	Completion completionCommand `cmd:"" group:"Interactive use:" help:"Print a completion script for a shell."`
 
@@ -30,7 +36,7 @@ type program struct {
 
 const description = `WeensyDB: a key-value database that you can telnet to and that memcached's clients know.
 
-Exit codes: 0 done; 1 the server said no (not found, changed meanwhile, refused), serve failed, or inspect found damage; 2 the command line or the configuration is wrong; 3 the server cannot be reached.`
+Exit codes: 0 done; 1 the server said no (not found, changed meanwhile, refused), serve failed, damage was found, or not everything was imported; 2 the command line or the configuration is wrong; 3 the server cannot be reached.`
 
 func main() {
 	s := newSession(os.Stdin, os.Stdout, os.Stderr)
@@ -77,6 +83,7 @@ func newParser(grammar any, s *session, about string, options ...kong.Option) *k
 		kong.Vars{
 			"version":  weensydb.Version,
 			"timeout":  defaultTimeout.String(),
+			"patience": "10m",         // of commands for which a server writes all that it has
 			"listener": defaultWeensy, // commands that need the other one set it themselves
 			"memcache": defaultMemcache,
 			"http":     defaultHTTP,

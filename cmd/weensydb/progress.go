@@ -9,10 +9,11 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress tells how far the reading of the log is: as a bar on a terminal, as
-// lines elsewhere. What takes no time is not told.
+// progress tells how far something is, such as the reading of the log: as a bar on a
+// terminal, as lines elsewhere. What takes no time is not told.
 type progress struct {
 	doing string // "recovering"
+	items bool   // they are counted, not bytes
 	out   io.Writer
 	bars  bool // there is a terminal to draw on
 	log   *slog.Logger
@@ -31,7 +32,7 @@ func newProgress(doing string, out io.Writer, log *slog.Logger) *progress {
 	return &progress{doing: doing, out: out, bars: isTerminal(out), log: log, began: now, told: now.Add(progressPatience - progressPause)}
 }
 
-// show tells that done bytes of total have been read.
+// show tells that done bytes of total have been read. A total of -1 is not known.
 func (p *progress) show(done, total int64) {
 	now := time.Now()
 	switch {
@@ -39,7 +40,7 @@ func (p *progress) show(done, total int64) {
 	case p.bars:
 		if p.bar == nil {
 			p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.out),
-				progressbar.OptionSetDescription(p.doing), progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
+				progressbar.OptionSetDescription(p.doing), progressbar.OptionShowBytes(!p.items), progressbar.OptionClearOnFinish())
 		}
 		p.bar.Set64(done)
 	case now.Sub(p.told) >= progressPause:

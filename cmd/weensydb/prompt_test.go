@@ -55,10 +55,10 @@ func TestComplete(t *testing.T) {
 		line string
 		want []string
 	}{
-		{"s", []string{"set", "stats"}},
+		{"s", []string{"set", "snapshot", "stats"}},
 		{"qu", []string{"quit"}},
 		{"bogus", nil},
-		{"help s", []string{"set", "stats"}},
+		{"help s", []string{"set", "snapshot", "stats"}},
 		{"stats s", []string{"settings", "slabs", "sizes"}},
 		{"stats items ", nil},
 		{"get --", []string{"--server", "--timeout"}},
@@ -88,7 +88,7 @@ func TestHint(t *testing.T) {
 	for line, want := range map[string]string{
 		"":               "",
 		"se":             "set",
-		"s":              "set  stats",
+		"s":              "set  stats  snapshot",
 		"set":            "set KEY [VALUE]: Store a value.",
 		"set k v":        "set KEY [VALUE]: Store a value.",
 		" exch a":        "exch KEY1 KEY2: Swap the values of two keys in one atomic step.",

@@ -4,6 +4,9 @@ go 1.26.0
 
 require weensydb v0.0.0
 
-require golang.org/x/sys v0.49.0 // indirect
+require (
+	github.com/klauspost/compress v1.20.3 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)
 
 replace weensydb => ../..

@@ -24,8 +24,8 @@ type program struct {
 	Verify  verifyCommand  `cmd:"" group:"Server:" help:"Check a backup, or the directory of a server that was stopped."`
 	Inspect inspectCommand `cmd:"" group:"Server:" help:"Look into a backup, or the directory of a server that was stopped."`
 	clientCommands
-	Backup     backupCommand     `cmd:"" set:"timeout=${patience}" group:"Data in and out:" help:"Write all that a server has to a file, while it goes on."`
-	Export     exportCommand     `cmd:"" set:"timeout=${patience}" group:"Data in and out:" help:"Print all items of a server, as lines of JSON."`
+	Backup backupCommand `cmd:"" set:"timeout=${patience}" group:"Data in and out:" help:"Write all that a server has to a file, while it goes on."`
+	Export exportCommand `cmd:"" set:"timeout=${patience}" group:"Data in and out:" help:"Print all items of a server, as lines of JSON."`
 	//lint:ignore SA5008 kong takes several of set
 	Import     importCommand     `cmd:"" set:"listener=${memcache}" set:"timeout=1m" group:"Data in and out:" help:"Store exported items, or those of a memcached, in a server."`
 	Cli        cliCommand        `cmd:"" group:"Interactive use:" help:"Open a prompt for the commands above."`

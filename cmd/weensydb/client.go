@@ -92,11 +92,15 @@ func (c *client) alive() bool {
 		return false
 	}
 	// A deadline that has passed would make Read fail before it looked.
-	c.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+	c.conn.SetReadDeadline(time.Now().Add(aliveWait))
 	var one [1]byte
 	_, err := c.conn.Read(one[:])
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }
+
+// aliveWait is long enough for a busy machine to get from setting the deadline to
+// looking, and too short for a person.
+const aliveWait = 20 * time.Millisecond
 
 func (c *client) close() { c.conn.Close() }
 

@@ -55,7 +55,7 @@ func (s *session) newCountBar(doing string) *progress {
 }
 
 func openMemcached(addr string, timeout time.Duration) (*memcachedSource, error) {
-	m := &memcachedSource{asked: make(chan []string, 4), quit: make(chan struct{})}
+	m := &memcachedSource{asked: make(chan []string, 1), quit: make(chan struct{})}
 	for _, c := range []**client{&m.list, &m.items} {
 		conn, err := dial(addr, timeout)
 		if err != nil {

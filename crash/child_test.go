@@ -3,6 +3,7 @@ package crash_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type orders struct {
 	Dir        string
 	Durability weensydb.Durability
 	Sockets    bool // listen on Unix sockets beside Dir, else on TCP
+	Snapshots  bool // take one after the other, all the time
 }
 
 // addresses are where a server listens. It prints them as JSON on one line.
@@ -70,6 +72,12 @@ func serve(text string) (exitCode int) {
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(addresses{db.WeensyAddr(), db.MemcacheAddr()}); err != nil {
 		return fail(err)
+	}
+	if o.Snapshots {
+		go func() {
+			for db.Snapshot(context.Background()) == nil {
+			}
+		}()
 	}
 	io.Copy(io.Discard, os.Stdin) // until the end, however it comes
 	if err := db.Close(); err != nil {

@@ -17,7 +17,7 @@ import (
 func TestCrash(t *testing.T) {
 	rng := newRand(t)
 	for _, sockets := range []bool{false, true} {
-		tr := &trial{orders: orders{Dir: newDir(t), Durability: weensydb.DurabilityAlways, Sockets: sockets}, rng: rng}
+		tr := &trial{orders: orders{Dir: newDir(t), Durability: weensydb.DurabilityAlways, Sockets: sockets, Snapshots: sockets}, rng: rng}
 		if err := tr.run(t, (*killsFlag+1)/2); err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestLedger(t *testing.T) {
 	}
 	for _, durability := range modes {
 		t.Run(string(durability), func(t *testing.T) {
-			l := &ledger{orders: orders{Dir: newDir(t), Durability: durability}, rng: rng}
+			l := &ledger{orders: orders{Dir: newDir(t), Durability: durability, Snapshots: true}, rng: rng}
 			if err := l.run(t, kills[durability]); err != nil {
 				t.Fatal(err)
 			}

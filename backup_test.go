@@ -79,15 +79,15 @@ func TestBackupExact(t *testing.T) {
 			}
 		})
 	}
-	for range 10 {
+	for meanwhile := 0; meanwhile < 5; { // backups during which something went on
 		before := transfers.Load()
 		var backup bytes.Buffer
 		must(t, db.Backup(t.Context(), &backup))
 		if got := sum(t, backup.Bytes()); got != want {
 			t.Errorf("a backup holds %d, not %d", got, want)
 		}
-		if transfers.Load() == before {
-			t.Error("nothing went on meanwhile")
+		if transfers.Load() > before {
+			meanwhile++
 		}
 	}
 	cancel()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net"
 	"os"
 	"slices"
@@ -24,10 +23,23 @@ import (
 // them; so nobody may be slower than the disk.
 type memcachedSource struct {
 	list, items *client
-	keys        *os.File // a key a line, encoded as in a URI
+	keys        *os.File // the beginnings of the lines of the list: "key=K exp=T"
 	count       int64
-	asked       chan []string // keys whose items are on their way
+	timed       bool          // some expire
+	behind      int64         // see readClock
+	asked       chan batch    // whose items are on their way
 	quit        chan struct{} // closed when nothing more is wanted
+}
+
+// A batch is what is asked for at once.
+type batch struct {
+	keys []listedKey
+	at   int64 // Unix ms at which it was asked for
+}
+
+type listedKey struct {
+	key    string
+	expiry int64 // Unix ms by the clock of this machine, when it was listed; or store.Never
 }
 
 // askedKeys is how many items are asked for at once.
@@ -43,6 +55,9 @@ func (s *session) moveMemcached(c *importCommand, conn *client, t *tally) error 
 	if err := m.listKeys(s.newCountBar("listing keys")); err != nil {
 		return err
 	}
+	if err := m.readClock(); err != nil {
+		return err
+	}
 	to := newImporter(conn, t)
 	return t.ended(to.finish(m.move(to, s.newCountBar("importing"))))
 }
@@ -55,7 +70,7 @@ func (s *session) newCountBar(doing string) *progress {
 }
 
 func openMemcached(addr string, timeout time.Duration) (*memcachedSource, error) {
-	m := &memcachedSource{asked: make(chan []string, 1), quit: make(chan struct{})}
+	m := &memcachedSource{asked: make(chan batch, 1), quit: make(chan struct{})}
 	for _, c := range []**client{&m.list, &m.items} {
 		conn, err := dial(addr, timeout)
 		if err != nil {
@@ -105,10 +120,12 @@ var errUnknownWay = errors.New("lru_crawler metadump is not known")
 func (m *memcachedSource) dump(request string, to *bufio.Writer, bar *progress) error {
 	r, err := m.dumpBegins(request)
 	for ; err == nil && r.Kind == wire.ReplyDumped; r, err = m.list.receive() {
-		key, _, _ := bytes.Cut(r.Line, []byte(" "))
-		if _, err := to.Write(append(key, '\n')); err != nil {
+		words := bytes.SplitN(r.Line, []byte(" "), 3)
+		line := bytes.Join(words[:min(2, len(words))], []byte(" "))
+		if _, err := to.Write(append(line, '\n')); err != nil {
 			return err
 		}
+		m.timed = m.timed || len(words) > 1 && string(words[1]) != "exp=-1"
 		m.count++
 		bar.show(m.count, -1)
 	}
@@ -165,21 +182,21 @@ func (m *memcachedSource) ask() error {
 	lines := bufio.NewScanner(m.keys)
 	for {
 		var request []byte
-		var keys []string
+		var keys []listedKey
 		for len(keys) < askedKeys && lines.Scan() {
-			key, err := dumpedKey(lines.Bytes())
+			l, err := m.listed(lines.Bytes())
 			if err != nil {
-				return fmt.Errorf("a key in the list cannot be read: %w", err)
+				return err
 			}
-			if keys = append(keys, key); canCarry([]byte(key)) {
-				request = appendFetch(request, []byte(key))
+			if keys = append(keys, l); canCarry([]byte(l.key)) {
+				request = appendFetch(request, []byte(l.key))
 			}
 		}
 		if len(keys) == 0 {
 			return lines.Err()
 		}
 		select {
-		case m.asked <- keys:
+		case m.asked <- batch{keys, unixMilli()}:
 		case <-m.quit:
 			return nil
 		}
@@ -188,6 +205,18 @@ func (m *memcachedSource) ask() error {
 			return unreachable("%s: %w", m.items.addr, cause(err))
 		}
 	}
+}
+
+// listed takes a line of the list apart.
+func (m *memcachedSource) listed(line []byte) (l listedKey, err error) {
+	if l.key, err = dumpedKey(line); err != nil {
+		return l, fmt.Errorf("a key in the list cannot be read: %w", err)
+	}
+	_, word, _ := strings.Cut(string(line), " exp=")
+	if at, err := strconv.ParseInt(word, 10, 64); err == nil && at > 0 {
+		l.expiry = at*1000 + m.behind
+	}
+	return l, nil
 }
 
 // eagerConn sends what is ready for the target before it waits for the source.
@@ -211,9 +240,9 @@ func (m *memcachedSource) move(to *importer, bar *progress) error {
 		failed <- m.ask()
 	}()
 	done := int64(0)
-	for keys := range m.asked {
-		for _, key := range keys {
-			if err := m.take(key, to); err != nil {
+	for b := range m.asked {
+		for _, l := range b.keys {
+			if err := m.take(l, b.at, to); err != nil {
 				return err
 			}
 			done++
@@ -223,10 +252,10 @@ func (m *memcachedSource) move(to *importer, bar *progress) error {
 	return <-failed
 }
 
-// take receives the item of a key.
-func (m *memcachedSource) take(key string, to *importer) error {
-	name := itemName{key: key}
-	if !canCarry([]byte(key)) {
+// take receives the item of a key, which was asked for at a time.
+func (m *memcachedSource) take(l listedKey, asked int64, to *importer) error {
+	name := itemName{key: l.key}
+	if !canCarry([]byte(l.key)) {
 		to.tally.misread(name, errLongKey)
 		return nil
 	}
@@ -238,7 +267,7 @@ func (m *memcachedSource) take(key string, to *importer) error {
 	case wire.ReplyMetaMiss:
 		to.tally.miss()
 	case wire.ReplyMetaValue:
-		it, err := fetched(key, r, unixMilli())
+		it, err := fetched(l, r, asked, unixMilli())
 		if err != nil {
 			to.tally.misread(name, err)
 			return nil
@@ -248,30 +277,4 @@ func (m *memcachedSource) take(key string, to *importer) error {
 		to.tally.misread(name, errors.New(string(r.Line)))
 	}
 	return nil
-}
-
-// fetched takes an item from the reply to appendFetch.
-func fetched(key string, r *wire.Reply, now int64) (it movedItem, err error) {
-	it = movedItem{key: []byte(key), value: r.Data, relative: true}
-	for _, word := range strings.Fields(string(r.Rest))[1:] {
-		switch word[0] {
-		case 'f':
-			flags, bad := strconv.ParseUint(word[1:], 10, 32)
-			it.flags, err = uint32(flags), errors.Join(err, bad)
-		case 't':
-			left, bad := strconv.ParseInt(word[1:], 10, 64)
-			err = errors.Join(err, bad)
-			switch {
-			case left == math.MaxUint32: // some versions' -1 second
-				it.expiry = now
-			case left >= 0:
-				it.expiry = now + left*1000
-			}
-		case 'X':
-			it.stale = true
-		case 'Z': // W would be: nobody has won it but us
-			it.won = true
-		}
-	}
-	return it, err
 }

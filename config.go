@@ -56,8 +56,8 @@ type Config struct {
 	// 4 MiB to 64 MiB, and more if two of the largest items need it.
 	SegmentSize int64
 
-	// Progress is told how many bytes of how many Open has read of the log. It
-	// may be nil.
+	// Progress is told how many bytes of how many Open has read of the snapshot,
+	// and then of the log. Its calls do not overlap. It may be nil.
 	Progress func(done, total int64)
 
 	// Cache makes it a cache: in memory only, evicting when full. Otherwise a

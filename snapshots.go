@@ -183,7 +183,21 @@ func (db *DB) load(s *stable.Snapshot) error {
 		return err
 	}
 	table := db.engine.table
-	err = s.Blocks(runtime.GOMAXPROCS(0), func(block []byte) error { return store.Items(block, table.Restore) })
+	var done atomic.Int64
+	turn := make(chan struct{}, 1) // to report: the others go on
+	err = s.Blocks(runtime.GOMAXPROCS(0), func(block []byte) error {
+		err := store.Items(block, table.Restore)
+		done.Add(int64(len(block)))
+		select {
+		case turn <- struct{}{}:
+			if db.config.Progress != nil {
+				db.config.Progress(done.Load(), s.Raw)
+			}
+			<-turn
+		default:
+		}
+		return err
+	})
 	if err == nil {
 		table.Resume(image)
 	}

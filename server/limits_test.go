@@ -96,10 +96,10 @@ func TestIdleTimeout(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		for last := time.Now(); ; last = time.Now() {
+		for before, last := time.Now(), time.Now(); ; before, last = last, time.Now() {
 			_, _ = c.Write([]byte("mn\r\n"))
 			line, err := readLine(c.in)
-			if err != nil && time.Since(last) > shortly {
+			if err != nil && time.Since(before) > shortly {
 				return // the machine paused: it was idle
 			}
 			if line != "MN" {

@@ -96,7 +96,7 @@ func (c contest) start(ctx context.Context, dir string) (servers []*server, err 
 			return servers, err
 		}
 		servers = append(servers, s)
-		if err := s.fill(ctx, *keys, *size); err != nil {
+		if err := s.fill(ctx, *keys, payload(*size)); err != nil {
 			return servers, fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
@@ -120,8 +120,8 @@ func (c contest) load(p protocol, pipeline int, round uint64) load {
 	return l
 }
 
-// fill sets n keys, all of them, to values of size bytes, and has them counted.
-func (s *server) fill(ctx context.Context, n, size int) error {
+// fill sets n keys, all of them, to a value, and has them counted.
+func (s *server) fill(ctx context.Context, n int, value string) error {
 	filling, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var next atomic.Int64
@@ -133,7 +133,7 @@ func (s *server) fill(ctx context.Context, n, size int) error {
 		return i % n // some are set again by the batches under way
 	}
 	l := load{
-		request: newTemplate(s.set(payload(size))), reply: newTemplate(s.stored(payload(size))),
+		request: newTemplate(s.set(value)), reply: newTemplate(s.stored(value)),
 		connections: *connections, pipeline: 16, threads: 1,
 		nextKey: func() func() int { return inOrder },
 	}

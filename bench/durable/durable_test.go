@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,86 @@ func TestTemplates(t *testing.T) {
 		if got := string(newTemplate(c.text).append([]byte("before "), c.key)); got != "before "+c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
+	}
+}
+
+func TestValuesDifferByKey(t *testing.T) {
+	request := newTemplate(memcachedText.set(anyValue(1000)))
+	a, again, b := request.append(nil, 1), request.append(nil, 1), request.append(nil, 2)
+	if !bytes.Equal(a, again) || len(a) != len(b) {
+		t.Error("the same key has two values")
+	}
+	value := len("set " + anyKey + " 0 0 1000\r\n")
+	same := 0
+	for i := range 500 {
+		if a[value+i] == b[value+i] {
+			same++
+		}
+	}
+	if same > 50 || !bytes.Equal(a[value+500:], b[value+500:]) {
+		t.Errorf("two keys agree in %d bytes of 500", same)
+	}
+}
+
+// stalling answers each set and get as a server with value does, but the first
+// only after a time.
+func stalling(t *testing.T, value string, stall time.Duration) *server {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return
+			}
+			time.Sleep(stall)
+			stall = 0
+			name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if name == "set" {
+				in.Discard(len(value) + 2)
+				io.WriteString(conn, "STORED\r\n")
+			} else {
+				fmt.Fprintf(conn, "VALUE %s 0 %d\r\n%s\r\nEND\r\n", rest, len(value), value)
+			}
+		}
+	}()
+	return &server{rival: rival{protocol: memcachedText}, addr: listener.Addr().(*net.TCPAddr)}
+}
+
+// Whoever waits for a connection waits for the server: a stall is seen by all
+// requests whose time it was, and not only by the one that was under way.
+func TestOpenLoopCountsAStallForAllThatWaited(t *testing.T) {
+	defer func(n int) { *connections = n }(*connections)
+	*connections = 1
+	const stall = 200 * time.Millisecond
+	o, err := newOpenLoop(stalling(t, "vvv", stall), 1, 3, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.close()
+	latency := o.next()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*stall)
+	defer cancel()
+	if err := o.run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	waited := int64(0)
+	for _, bar := range latency.Distribution() {
+		if bar.From > int64(stall/4) {
+			waited += bar.Count
+		}
+	}
+	if waited < 100 { // of 150
+		t.Errorf("%d requests of %d waited for the stall", waited, latency.TotalCount())
 	}
 }
 

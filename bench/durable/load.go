@@ -145,6 +145,11 @@ func (g *generator) send(c *connection) error {
 		c.expected = g.reply.append(c.expected, key)
 	}
 	c.sent = time.Now()
+	return c.write()
+}
+
+// write sends what is in c.out.
+func (c *connection) write() error {
 	n, err := unix.Write(c.fd, c.out)
 	if err == nil && n < len(c.out) {
 		err = fmt.Errorf("the socket took %d bytes of %d", n, len(c.out))
@@ -154,21 +159,11 @@ func (g *generator) send(c *connection) error {
 
 // receive reads replies, and reports whether they are all there.
 func (g *generator) receive(c *connection) (done bool, err error) {
-	n, err := unix.Read(c.fd, c.in)
-	switch {
-	case err == unix.EAGAIN:
-		return false, nil
-	case err != nil:
+	n, err := c.read()
+	if err != nil {
 		return false, err
-	case n == 0:
-		return false, errors.New("the server closed a connection")
 	}
-	want := c.expected[c.got:]
-	if n > len(want) || !bytes.Equal(c.in[:n], want[:n]) {
-		return false, fmt.Errorf("the server answered %.100q, and not %.100q", c.in[:n], want)
-	}
-	before := c.got / len(g.reply.text)
-	c.got += n
+	before := (c.got - n) / len(g.reply.text)
 	replies := c.got/len(g.reply.text) - before
 	if now := time.Now(); replies > 0 && now.After(g.from) && now.Before(g.to) {
 		took := min(now.Sub(c.sent), slowest)
@@ -177,6 +172,25 @@ func (g *generator) receive(c *connection) (done bool, err error) {
 		}
 	}
 	return c.got == len(c.expected), nil
+}
+
+// read reads n bytes, and holds them against what is expected.
+func (c *connection) read() (n int, err error) {
+	n, err = unix.Read(c.fd, c.in)
+	switch {
+	case err == unix.EAGAIN:
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, errors.New("the server closed a connection")
+	}
+	want := c.expected[c.got:]
+	if n > len(want) || !bytes.Equal(c.in[:n], want[:n]) {
+		return 0, fmt.Errorf("the server answered %.100q, and not %.100q", c.in[:n], want)
+	}
+	c.got += n
+	return n, nil
 }
 
 // anyOf returns keys below n at random, others for each connection.

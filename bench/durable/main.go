@@ -30,7 +30,7 @@ var (
 	rounds      = flag.Int("rounds", 7, "how often each server takes its turn")
 	length      = flag.Duration("time", 3*time.Second, "how long it is measured each time")
 	warm        = flag.Duration("warm", time.Second, "how long the load is on before that")
-	only        = flag.String("only", "", "play only the contests whose name contains this: Sets, Sets with slow syncs, Gets, Recovery")
+	only        = flag.String("only", "", "play only the contests whose name contains this: Sets, Sets with slow syncs, Gets, Recovery, Snapshots")
 	connections = flag.Int("connections", 50, "clients at a time")
 	pipelines   = flag.String("pipelines", "1,16", "how many requests a client sends before it waits; a `list`")
 	keys        = flag.Int("keys", 100_000, "how many keys there are")
@@ -39,6 +39,9 @@ var (
 	seed        = flag.Uint64("seed", 1, "of the keys that are asked for")
 	syncTime    = flag.Duration("sync", 5*time.Millisecond, "what a slow sync takes; 0 leaves that contest out")
 	recoverN    = flag.Int("recover", 1_000_000, "how many items of 1,000 bytes are recovered; 0 leaves that out")
+	snapshotN   = flag.Int("snapshot", 1_000_000, "how many items of 1,000 bytes a snapshot is taken of; 0 leaves that out")
+	saverName   = flag.String("saver", "", "take snapshots only with the servers whose name contains this")
+	rate        = flag.Int("rate", 20_000, "operations a second meanwhile")
 	memory      = flag.String("memory", "2G", "the --memory of WeensyDB")
 	weensydb    = flag.String("weensydb", "", "the WeensyDB `program`; empty: built from the source")
 	source      = flag.String("source", "..", "the `folder` of WeensyDB's source")
@@ -110,7 +113,12 @@ func run(ctx context.Context) error {
 		}
 	}
 	if strings.Contains("Recovery", *only) && *recoverN > 0 {
-		return recoverAll(ctx, dir)
+		if err := recoverAll(ctx, dir); err != nil {
+			return err
+		}
+	}
+	if strings.Contains("Snapshots", *only) && *snapshotN > 0 {
+		return snapshotAll(ctx, dir)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func recoverOne(ctx context.Context, dir string, r rival) error {
 	if err != nil {
 		return err
 	}
-	err = s.fill(ctx, *recoverN, recoverSize)
+	err = s.fill(ctx, *recoverN, payload(recoverSize))
 	s.end(syscall.SIGKILL)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func recoverOne(ctx context.Context, dir string, r rival) error {
 			return err
 		}
 		for _, took := range []*sample{&cold, &cached} {
-			answered, used, err := r.restart(dir)
+			answered, used, err := r.restart(dir, *recoverN)
 			if err != nil {
 				return err
 			}
@@ -75,8 +75,8 @@ func recoverOne(ctx context.Context, dir string, r rival) error {
 	return nil
 }
 
-// restart starts r on the data in dir, and kills it when it has answered.
-func (r rival) restart(dir string) (answered, processor time.Duration, err error) {
+// restart starts r on the data in dir, of n items, and kills it when it has answered.
+func (r rival) restart(dir string, n int) (answered, processor time.Duration, err error) {
 	began := time.Now()
 	s, err := r.start(dir, recoveryTimeout)
 	if err != nil {
@@ -86,8 +86,8 @@ func (r rival) restart(dir string) (answered, processor time.Duration, err error
 	processor, err = processorTime(s.cmd.Process.Pid)
 	items, err2 := s.items()
 	s.end(syscall.SIGKILL)
-	if err2 == nil && items != *recoverN {
-		err2 = fmt.Errorf("%d items came back of %d", items, *recoverN)
+	if err2 == nil && items != n {
+		err2 = fmt.Errorf("%d items came back of %d", items, n)
 	}
 	return answered, processor, errors.Join(err, err2)
 }

@@ -45,11 +45,12 @@ const cacheOnly = "--cache"
 // The rivals. Redis does not rewrite its file meanwhile: WeensyDB does not
 // compact its log either.
 var (
-	weensyAlways = weensyRival("weensydb always", "--durability", "always")
-	weensyNone   = weensyRival("weensydb none", "--durability", "none")
-	weensyCache  = weensyRival("weensydb "+cacheOnly, cacheOnly)
-	redisAlways  = redisRival("redis always", "--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
-	redisMemory  = redisRival("redis without a file")
+	weensyAlways     = weensyRival("weensydb always", "--durability", "always")
+	weensyNone       = weensyRival("weensydb none", "--durability", "none")
+	weensyCache      = weensyRival("weensydb "+cacheOnly, cacheOnly)
+	redisAlways      = redisRival("redis always", "--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
+	redisEverySecond = redisRival("redis everysec", "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
+	redisMemory      = redisRival("redis without a file")
 )
 
 // server is a rival that runs.
@@ -99,12 +100,17 @@ func (r rival) start(dir string, timeout time.Duration) (*server, error) {
 // ask sends request on a connection of its own and returns what stands behind
 // prefix, in the first line that has it.
 func (s *server) ask(request, prefix string) (rest string, err error) {
+	return s.askFor(time.Second, request, prefix)
+}
+
+// askFor is ask with a time limit.
+func (s *server) askFor(patience time.Duration, request, prefix string) (rest string, err error) {
 	conn, err := net.DialTCP("tcp4", nil, s.addr)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	if _, err := conn.Write([]byte(request)); err != nil {
 		return "", err
 	}

@@ -192,6 +192,10 @@ func TestBackupDamage(t *testing.T) {
 	talk(t, conn, "set a 0 0 5\r\nhello\r\n", "STORED\r\n")
 	conn.Close()
 	whole := []byte(invoke(t, "", "backup", "--server", memcache, "-").stdout)
+	step := 5 // package stable looks at each byte; here it is that the commands say so
+	if testing.Short() {
+		step = 23
+	}
 	for _, c := range []struct {
 		name   string
 		damage func(b []byte, i int) []byte
@@ -199,7 +203,7 @@ func TestBackupDamage(t *testing.T) {
 		{"flip", func(b []byte, i int) []byte { b[i] ^= 0x10; return b }},
 		{"cut", func(b []byte, i int) []byte { return b[:i] }},
 	} {
-		for i := range whole {
+		for i := 0; i < len(whole); i += step {
 			b := c.damage(bytes.Clone(whole), i)
 			commands := [][]string{{"verify", "-"}, {"inspect", "-"}, {"inspect", "--records", "-"}}
 			for _, args := range commands[i%3:][:1] { // the parser of the command line is slower than all else

@@ -20,7 +20,7 @@ func (*importCommand) Help() string {
 
 Kept: key, value, client flags, expiry to the second, CAS token, and the marks stale and won. New: the item's ID and its last access. A line is an object with key (or key_base64) and value (or value_base64); flags, expiry, cas, stale and won may be missing.
 
-From a memcached: keys, values, client flags and remaining times; its other clients go on meanwhile, and what they change may be moved as it was before or as it is after. It must allow lru_crawler metadump.
+From a memcached: keys, values, client flags and remaining times; its other clients go on meanwhile, and what they change may be moved as it was before or as it is after. It must allow lru_crawler metadump. The clocks of this machine and of the server should agree.
 
 What cannot be imported is told with the number of its line, and counted; the exit code is then 1.`
 }

@@ -62,7 +62,6 @@ type movedItem struct {
 	key, value []byte
 	flags      uint32
 	expiry     int64 // Unix ms, or store.Never
-	relative   bool  // expiry was measured with the clock of this machine
 	cas        uint64
 	stale, won bool
 }

@@ -47,7 +47,7 @@ func (m *memcachedSource) readClock() error {
 
 // fetched takes an item from the reply to appendFetch.
 func fetched(l listedKey, r *wire.Reply, asked, now int64) (it movedItem, err error) {
-	it = movedItem{key: []byte(l.key), value: r.Data, relative: true}
+	it = movedItem{key: []byte(l.key), value: r.Data}
 	for _, word := range strings.Fields(string(r.Rest))[1:] {
 		switch word[0] {
 		case 'f':
@@ -76,10 +76,13 @@ func (l *listedKey) expires(left, asked, now int64) int64 {
 	switch {
 	case left < 0:
 		return store.Never
-	case left == math.MaxUint32: // some versions' -1
+	case left == 0 || left == math.MaxUint32: // which is some versions' -1
 		return now
 	case moment > asked-1000-clockSlack && moment <= now+clockSlack:
-		return l.expiry
+		return toSecond(l.expiry)
 	}
-	return now + left*1000
+	return toSecond(now + left*1000)
 }
+
+// toSecond is the second that is nearest to a time in milliseconds.
+func toSecond(ms int64) int64 { return (ms + 500) / 1000 * 1000 }

@@ -37,26 +37,23 @@ func appendFetch(dst, key []byte) []byte {
 	return append(append(dst, b64...), " t f v\r\n"...)
 }
 
-// A protocol's times are seconds: relative ones up to 30 days, and otherwise those of
-// Unix, in 32 bits.
+// The protocol's times are the seconds of Unix, in 32 bits; up to 30 days they count
+// from when the request arrives, which may be late.
 const (
 	maxRelative = 30 * 24 * 60 * 60
 	maxAbsolute = math.MaxInt32
-	forAMoment  = 1000 // seconds: longer than any of these requests takes
+	forAMoment  = 1000 // relative: longer than any of these requests takes
 )
 
 // exptime gives an expiry to the protocol: the second after which it lies, so that
 // nothing expires early. expired says that it is over. late says that it lies beyond
 // what the protocol knows.
 func (it *movedItem) exptime(now int64) (exptime int64, expired, late bool) {
-	left := it.expiry - now
 	switch {
 	case it.expiry == store.Never:
 		return 0, false, false
-	case left <= 0:
+	case it.expiry <= now:
 		return 0, true, false
-	case it.relative && left <= maxRelative*1000:
-		return (left + 999) / 1000, false, false
 	}
 	at := (it.expiry + 999) / 1000
 	return min(at, maxAbsolute), false, at > maxAbsolute

@@ -42,6 +42,9 @@ func (p *progress) show(done, total int64) {
 			p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.out),
 				progressbar.OptionSetDescription(p.doing), progressbar.OptionShowBytes(!p.items), progressbar.OptionClearOnFinish())
 		}
+		if total >= 0 {
+			p.bar.ChangeMax64(total)
+		}
 		p.bar.Set64(done)
 	case now.Sub(p.told) >= progressPause:
 		p.told = now

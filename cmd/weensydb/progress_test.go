@@ -36,3 +36,18 @@ func TestProgress(t *testing.T) {
 		})
 	}
 }
+
+// TestProgressWithoutEnd: how much there will be is not always known.
+func TestProgressWithoutEnd(t *testing.T) {
+	var out strings.Builder
+	p := newProgress("listing", &out, slog.New(slog.DiscardHandler))
+	p.bars, p.items = true, true
+	p.began = p.began.Add(-2 * progressPatience)
+	for done := range int64(200) {
+		p.show(done, -1)
+	}
+	p.end()
+	if !strings.Contains(out.String(), "listing") {
+		t.Errorf("%q", &out)
+	}
+}

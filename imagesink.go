@@ -72,11 +72,12 @@ func (s *imageSink) hasRoom() bool {
 	return s.bytes < s.bound
 }
 
-// await returns when there is room.
+// await returns when there is room for a bucket: half of it is for changes, which
+// must not wait for what can.
 func (s *imageSink) await() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.bytes >= s.bound {
+	for s.bytes >= s.bound/2 {
 		s.room.Wait()
 	}
 }
@@ -139,6 +140,8 @@ func (s *imageSink) written(block []byte, err error) {
 	var waits []func()
 	if s.bytes < s.bound {
 		waits, s.waits = s.waits, nil
+	}
+	if s.bytes < s.bound/2 {
 		s.room.Broadcast()
 	}
 	s.mu.Unlock()

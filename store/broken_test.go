@@ -108,8 +108,10 @@ func appliesFirst(t *Table, req *Request, now int64, res *Result) {
 	t.appendMu.Lock()
 	guess, saver := t.last+1, t.snapshot.Load()
 	t.appendMu.Unlock()
-	i, _ := t.place(req.Key)
-	saver.save(t, i, tag)
+	var v view
+	if _, ok := s.find(t.arena, req.Key, tag, &v); ok {
+		saver.save(t, s, tag, &v)
+	}
 	e := res.effects[0]
 	if e.insert {
 		e.Item.ID = guess // another than it will have

@@ -24,7 +24,7 @@
 //	index     where in the log the item of a key begins
 //	tag       24 bits of a key's hash; other bits choose the stripe
 //	bucket    the tags of a stripe that agree in their first 4 bits: the unit of
-//	          saving, scanning and sweeping, so that no lock is held for long
+//	          scanning and sweeping, so that no lock is held for long
 //	position  the number of a change in the (stable) log
 //	floor     the position of the newest flush: older items are dead
 //	dead      flushed, expired, or replaced: as if absent

@@ -62,9 +62,8 @@ func (s *stripe) judge(t *Table, which int, v *view, now int64, floor uint64) {
 	if !ok {
 		return
 	}
-	t.snapshot.Load().save(t, s.number, tag) // whether there is room or not
-	switch {
-	case v.position < floor || v.expired(now):
+	if v.position < floor || v.expired(now) {
+		t.snapshot.Load().save(t, s, tag, v) // whether there is room or not
 		s.bury(t.arena, slot, v)
 		return
 	}
@@ -82,6 +81,7 @@ func (s *stripe) judge(t *Table, which int, v *view, now int64, floor uint64) {
 		s.ghosts.add(tag)
 	}
 	t.evictions.Add(1)
+	t.snapshot.Load().save(t, s, tag, v)
 	s.bury(t.arena, slot, v)
 }
 

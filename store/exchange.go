@@ -44,7 +44,7 @@ func (t *Table) tryExchange(x *pair, req *Request, res *Result) (short int) {
 		decideExchange(v1, v2, req, res)
 		if res.n > 0 {
 			snap := t.snapshot.Load()
-			if res.views[0].stuck || res.views[1].stuck || !snap.ready(s1, x.tag1) || !snap.ready(s2, x.tag2) {
+			if res.views[0].stuck || res.views[1].stuck || !snap.ready(s1, x.tag1, v1) || !snap.ready(s2, x.tag2, v2) {
 				return res.wait(max(s1.newest, s2.newest), floor)
 			}
 			res.Position = max(s1.newest, s2.newest, floor) // a refusal rests on it, too
@@ -60,8 +60,8 @@ func (t *Table) tryExchange(x *pair, req *Request, res *Result) (short int) {
 			if !ok {
 				continue
 			}
-			saver.save(t, x.i, x.tag1)
-			saver.save(t, x.j, x.tag2)
+			saver.save(t, s1, x.tag1, v1)
+			saver.save(t, s2, x.tag2, v2)
 			t.applyExchange(x, res, position)
 			res.learn()
 		}

@@ -132,7 +132,7 @@ func (t *Table) sweepBucket(b int, now int64) {
 		return
 	}
 	s.bucket(t.arena, b%bucketCount, func(slot int, v *view) {
-		flushed := v.position < floor && t.saveBefore(s, uint32(b%bucketCount)<<(tagBits-bucketBits))
+		flushed := v.position < floor && t.saveBefore(s, uint32(b%bucketCount)<<(tagBits-bucketBits), v)
 		if flushed || v.expired(now) {
 			s.bury(t.arena, slot, v)
 		}

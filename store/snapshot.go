@@ -1,8 +1,8 @@
 package store
 
 // A bucket is a part of a stripe: the tags that agree in their upper bits. It is
-// the unit in which a snapshot saves the old state before a change, and in which
-// Scan and Sweep work, so that no lock is held for long.
+// the unit in which a snapshot goes through a stripe, and in which Scan and Sweep
+// work, so that no lock is held for long.
 const (
 	bucketBits  = 4
 	bucketCount = 1 << bucketBits
@@ -21,16 +21,18 @@ type Sink struct {
 	// per stripe: it must not block, and must not keep the record.
 	Item func(position uint64, r *Record)
 
-	// Room reports whether more may come now. As long as it does not, a change
-	// to what is not saved yet ends with SnapshotBusy. Called with a lock held.
+	// Room reports whether an item may come that is about to change. As long as it
+	// does not, a change to what is not saved yet ends with SnapshotBusy. Called
+	// with a lock held.
 	Room func() bool
 
-	// Await returns when there is room. Called without a lock.
+	// Await returns when there is room for a bucket. Called without a lock.
 	Await func()
 }
 
-// snapshot is one that is being taken: the state at a position, saved bucket by
-// bucket, by whoever comes first: Snapshot itself, or a change to the bucket.
+// snapshot is one that is being taken: the state at a position, saved item by item,
+// by whoever comes first: Snapshot itself, which goes through all buckets, or a
+// change to the item.
 type snapshot struct {
 	epoch uint32
 	image Image
@@ -68,47 +70,57 @@ func (t *Table) Snapshot(now int64, sink Sink) Image {
 	return snap.image
 }
 
-// save saves the bucket that is about to change, unless that is done. There may
-// be no snapshot at all: then it is nil. The stripe is locked.
-func (n *snapshot) save(t *Table, stripe int, tag uint32) {
-	if n != nil {
-		n.saveBucket(t, &t.stripes[stripe], bucketOf(tag))
+// wants reports whether the snapshot holds the item v, which may be nil, and has
+// not saved it. What has a later position has been saved by the change that gave
+// it that, or was not there. There may be no snapshot at all: then n is nil.
+func (n *snapshot) wants(s *stripe, tag uint32, v *view) bool {
+	return n != nil && v != nil && v.position <= n.image.Position && v.position >= n.image.Floor && s.saved[bucketOf(tag)] != n.epoch
+}
+
+// ready reports whether the item v may change: the snapshot does not want it, or
+// has room for it.
+func (n *snapshot) ready(s *stripe, tag uint32, v *view) bool {
+	return !n.wants(s, tag, v) || n.sink.Room()
+}
+
+// save saves the item v, which is about to change, if the snapshot wants it. The
+// stripe is locked.
+func (n *snapshot) save(t *Table, s *stripe, tag uint32, v *view) {
+	if n.wants(s, tag, v) {
+		n.add(t, &Record{Effects: make([]Effect, 1)}, v)
 	}
 }
 
-// ready reports whether a bucket is saved, or may be now.
-func (n *snapshot) ready(s *stripe, tag uint32) bool {
-	return n == nil || s.saved[bucketOf(tag)] == n.epoch || n.sink.Room()
-}
-
-// saveBefore saves a bucket of which an item is about to be buried that was
-// flushed: it may have been alive at the snapshot's position. (The floor was then
-// raised after the snapshot began, so that the snapshot is seen here.) If it
-// reports false there is no room, and the item has to stay.
-func (t *Table) saveBefore(s *stripe, tag uint32) bool {
+// saveBefore saves an item that is about to be buried, since it was flushed: it may
+// have been alive at the snapshot's position. (The floor was then raised after the
+// snapshot began, so that the snapshot is seen here.) If it reports false there is
+// no room, and the item has to stay.
+func (t *Table) saveBefore(s *stripe, tag uint32, v *view) bool {
 	snap := t.snapshot.Load()
-	if !snap.ready(s, tag) {
+	if !snap.ready(s, tag, v) {
 		return false
 	}
-	snap.save(t, s.number, tag)
+	snap.save(t, s, tag, v)
 	return true
 }
 
+// saveBucket saves what is left of a bucket. The stripe is locked.
 func (n *snapshot) saveBucket(t *Table, s *stripe, bucket int) {
-	if s.saved[bucket] == n.epoch {
-		return
-	}
-	s.saved[bucket] = n.epoch
-	r := Record{Effects: make([]Effect, 1)}
+	r := &Record{Effects: make([]Effect, 1)}
 	s.bucket(t.arena, bucket, func(_ int, v *view) {
-		if v.position < n.image.Floor {
-			return
+		if v.position <= n.image.Position && v.position >= n.image.Floor {
+			n.add(t, r, v)
 		}
-		r.Now = v.LastAccess
-		r.Effects[0] = Effect{Kind: Put, Key: v.key, Item: v.Item, FreshCAS: v.CAS == v.position, arena: t.arena}
-		r.Effects[0].parts[0].blob = v.value
-		n.sink.Item(v.position, &r)
 	})
+	s.saved[bucket] = n.epoch
+}
+
+// add gives v to the sink, in r.
+func (n *snapshot) add(t *Table, r *Record, v *view) {
+	r.Now = v.LastAccess
+	r.Effects[0] = Effect{Kind: Put, Key: v.key, Item: v.Item, FreshCAS: v.CAS == v.position, arena: t.arena}
+	r.Effects[0].parts[0].blob = v.value
+	n.sink.Item(v.position, r)
 }
 
 // bucket calls f for each item of a bucket, with its slot. f may remove the item

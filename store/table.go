@@ -149,7 +149,7 @@ func (t *Table) tryOne(i int, tag uint32, req *Request, res *Result) (short int)
 			return 0
 		}
 		if res.n > 0 {
-			if res.views[0].stuck || !t.snapshot.Load().ready(s, tag) {
+			if res.views[0].stuck || !t.snapshot.Load().ready(s, tag, cur) {
 				return res.wait(s.newest, floor)
 			}
 			if short := t.admit(s, tag, cur, &res.effects[0], false); short > 0 {
@@ -164,7 +164,7 @@ func (t *Table) tryOne(i int, tag uint32, req *Request, res *Result) (short int)
 			if !ok {
 				continue // a flush came in between: what was decided may be wrong
 			}
-			saver.save(t, i, tag)
+			saver.save(t, s, tag, cur)
 			res.loc = t.apply(s, slot, tag, cur, &res.effects[0], position)
 			res.learn()
 		}
@@ -324,7 +324,7 @@ func (s *stripe) alive(t *Table, key []byte, tag uint32, res *Result, i int, flo
 	switch {
 	case v.position < floor:
 		s.counters.Flushed++
-		if v.stuck = !t.saveBefore(s, tag); v.stuck {
+		if v.stuck = !t.saveBefore(s, tag, v); v.stuck {
 			return slot, nil
 		}
 	case v.expired(res.Now):

@@ -18,7 +18,7 @@ func TestDestroy(t *testing.T) {
 	}
 	blocks := blocksOf(section(string(mustRead(repository, "OPERATIONS.md")), "Destroy it and get it back"))
 	if len(blocks) == 0 {
-		t.Fatal("OPERATIONS.md has no such section yet")
+		t.Fatal("OPERATIONS.md has no such section")
 	}
 	bin, dir := t.TempDir(), t.TempDir()
 	if output, err := exec.Command("go", "build", "-o", bin, "./cmd/weensydb").CombinedOutput(); err != nil {

@@ -166,7 +166,9 @@ func (s *snapshotter) stop() {
 	s.running.Wait()
 	s.sending.Wait()
 	newest, _ := s.log.NewestSnapshot()
+	s.mu.Lock()
 	asked := len(s.requests) > 0
+	s.mu.Unlock()
 	if since := s.log.SinceSnapshot(); s.log.Err() == nil && (asked || since > newest.Size/stopShare) {
 		s.take(runtime.GOMAXPROCS(0))
 	}
@@ -204,7 +206,7 @@ func (db *DB) load(s *stable.Snapshot) error {
 	return err
 }
 
-// copyTo gives put the bytes of the newest snapshot, a piece at a time. The piece
+// copyTo gives put the bytes of a snapshot, a piece at a time. The piece
 // is put's until it is called again.
 func copyTo(s *stable.Snapshot, put func(piece []byte) error) error {
 	const piece = 16 << 10

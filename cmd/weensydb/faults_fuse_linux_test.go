@@ -24,7 +24,7 @@ import (
 func mountDisk(t *testing.T, disk *sim.Disk) (dir string, unmount func()) {
 	t.Helper()
 	if _, err := os.Stat("/dev/fuse"); err != nil {
-		t.Skip("there is no FUSE in this kernel:", err) // and no package brings it
+		t.Skip("this test needs FUSE in the kernel, which no package brings: ", err)
 	}
 	if os.Geteuid() != 0 {
 		needTool(t, "fusermount3", "fuse3")

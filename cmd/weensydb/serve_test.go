@@ -88,7 +88,7 @@ func (c *child) signal(s os.Signal) {
 func needSignals(t *testing.T) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("a process cannot be sent signals here")
+		t.Skip("on Windows a process cannot be sent SIGINT or SIGTERM by another")
 	}
 }
 
